@@ -1,0 +1,47 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+/// One system-library target per pkg-config file of FFmpeg, so that a target links only what it imports.
+func ffmpeg(_ name: String, _ package: String) -> Target {
+    .systemLibrary(name: name, pkgConfig: package, providers: [.apt(["\(package)-dev"])])
+}
+
+let package = Package(
+    name: "ssat-live",
+    products: [
+        .executable(name: "ssat-live", targets: ["ssat-live"]),
+        .library(name: "SSATCore", targets: ["SSATCore"]),
+        .library(name: "Video", targets: ["Video"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+    ],
+    targets: [
+        ffmpeg("CFFmpegFormat", "libavformat"),
+        ffmpeg("CFFmpegCodec", "libavcodec"),
+        ffmpeg("CFFmpegUtil", "libavutil"),
+        ffmpeg("CFFmpegScale", "libswscale"),
+        ffmpeg("CFFmpegResample", "libswresample"),
+        // C only because the vector intrinsics are C. -O3 in debug builds too: an unoptimized kernel is useless.
+        .target(name: "CKernels", cSettings: [.unsafeFlags(["-O3", "-ffp-contract=off", "-fno-math-errno"])]),
+        // The trained weights, embedded with C23 #embed, so that the binary is self-contained.
+        .target(name: "EmbeddedModels"),
+        .target(name: "SSATCore", dependencies: ["CKernels", "EmbeddedModels"]),
+        .target(
+            name: "Video",
+            dependencies: ["CFFmpegFormat", "CFFmpegCodec", "CFFmpegUtil", "CFFmpegScale", "CFFmpegResample"]),
+        .executableTarget(
+            name: "ssat-live",
+            dependencies: [
+                "SSATCore", "Video",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ]),
+        .testTarget(name: "CKernelsTests", dependencies: ["CKernels"]),
+        .testTarget(name: "SSATCoreTests", dependencies: ["SSATCore"], resources: [.copy("Fixtures")]),
+        .testTarget(name: "VideoTests", dependencies: ["Video"]),
+        .testTarget(name: "EndToEndTests", dependencies: ["ssat-live"], path: "Tests/EndToEnd"),
+    ],
+    swiftLanguageModes: [.v6]
+)
