@@ -38,10 +38,8 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
-        .testTarget(name: "CKernelsTests", dependencies: ["CKernels"]),
         .testTarget(name: "SSATCoreTests", dependencies: ["SSATCore"], resources: [.copy("Fixtures")]),
-        .testTarget(name: "VideoTests", dependencies: ["Video"]),
-        .testTarget(name: "EndToEndTests", dependencies: ["ssat-live"], path: "Tests/EndToEnd"),
     ],
-    swiftLanguageModes: [.v6]
+    swiftLanguageModes: [.v6],
+    cLanguageStandard: .c2x
 )

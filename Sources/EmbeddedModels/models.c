@@ -1,1 +1,32 @@
+// The trained networks, embedded with C23 #embed: the binary needs no files beside it.
 #include "EmbeddedModels.h"
+
+static const unsigned char face_detector_bytes[] = {
+#embed "../../Models/face_detector.safetensors"
+};
+static const unsigned char face_detector_float_bytes[] = {
+#embed "../../Models/face_detector.float.safetensors"
+};
+static const unsigned char face_mesh_bytes[] = {
+#embed "../../Models/face_mesh.safetensors"
+};
+static const unsigned char face_mesh_float_bytes[] = {
+#embed "../../Models/face_mesh.float.safetensors"
+};
+static const unsigned char ssat_live_bytes[] = {
+#embed "../../Models/ssat_live.safetensors"
+};
+static const unsigned char ssat_live_float_bytes[] = {
+#embed "../../Models/ssat_live.float.safetensors"
+};
+static const unsigned char canonical_mesh_bytes[] = {
+#embed "../../Models/canonical_mesh.safetensors"
+};
+
+#define ENTRY(name) {name##_bytes, sizeof name##_bytes}
+static const ssat_model models[] = {
+    ENTRY(face_detector), ENTRY(face_detector_float), ENTRY(face_mesh), ENTRY(face_mesh_float),
+    ENTRY(ssat_live),     ENTRY(ssat_live_float),     ENTRY(canonical_mesh),
+};
+
+ssat_model ssat_embedded_model(ssat_model_name name) { return models[name]; }

@@ -1,0 +1,256 @@
+// AVX2. Bytes are widened to s16 and multiplied in pairs (vpmaddwd), so nothing saturates and every sum is exact.
+#if defined(__x86_64__)
+#include <immintrin.h>
+#include <string.h>
+
+#include "reference.h"
+
+#pragma STDC FP_CONTRACT OFF
+#define AVX2 __attribute__((target("avx2")))
+#define INLINE __attribute__((always_inline)) static inline
+
+// Packed as s16 [output / 16][ky][kx][input / 2][16][2].
+static size_t packed_weights_size(int32_t outputs, int32_t kernel, int32_t inputs) {
+  return ssat_reference_packed_weights_size(outputs, kernel, inputs) * 2;
+}
+
+static void pack_weights(const int8_t *weights, int32_t outputs, int32_t kernel, int32_t inputs, void *packed) {
+  int32_t taps = kernel * kernel;
+  for (int32_t o = 0; o < outputs; o++)
+    for (int32_t t = 0; t < taps; t++)
+      for (int32_t c = 0; c < inputs; c++)
+        ((int16_t *)packed)[((((ptrdiff_t)(o / 16) * taps + t) * (inputs / 2) + c / 2) * 16 + o % 16) * 2 + c % 2] =
+            weights[((ptrdiff_t)o * taps + t) * inputs + c];
+}
+
+AVX2 INLINE __m256i to_bytes_range(__m256 f, int32_t zero_point) {
+  f = _mm256_max_ps(_mm256_min_ps(f, _mm256_set1_ps(1e6f)), _mm256_set1_ps(-1e6f));
+  __m256i q = _mm256_add_epi32(_mm256_cvtps_epi32(f), _mm256_set1_epi32(zero_point));
+  return _mm256_min_epi32(_mm256_max_epi32(q, _mm256_setzero_si256()), _mm256_set1_epi32(255));
+}
+
+// Eight s32 in 0..255 to eight bytes.
+AVX2 INLINE void store_bytes(uint8_t *p, __m256i q) {
+  __m128i words = _mm_packus_epi32(_mm256_castsi256_si128(q), _mm256_extracti128_si256(q, 1));
+  _mm_storel_epi64((__m128i *)p, _mm_packus_epi16(words, words));
+}
+
+AVX2 INLINE __m256i widen(const uint8_t *p) { return _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p)); }
+
+AVX2 INLINE __m256 leaky(__m256 f, float slope) {
+  __m256 negative = _mm256_cmp_ps(f, _mm256_setzero_ps(), _CMP_LT_OQ);
+  return _mm256_blendv_ps(f, _mm256_mul_ps(f, _mm256_set1_ps(slope)), negative);
+}
+
+AVX2 INLINE void write_back(const ssat_convolution_u8 *p, __m256i acc, int32_t y, int32_t x, int32_t o) {
+  __m256 f = _mm256_mul_ps(_mm256_cvtepi32_ps(acc), _mm256_loadu_ps(p->multiplier + o));
+  if (p->residual) {
+    const uint8_t *r = p->residual + (ptrdiff_t)y * p->residual_row_stride + (ptrdiff_t)x * p->residual_pixel_stride + o;
+    __m256i d = _mm256_sub_epi32(widen(r), _mm256_set1_epi32(p->residual_zero_point));
+    f = _mm256_add_ps(f, _mm256_mul_ps(_mm256_cvtepi32_ps(d), _mm256_set1_ps(p->residual_scale)));
+  }
+  f = leaky(f, p->negative_slope);
+  ptrdiff_t at = (ptrdiff_t)y * p->output_row_stride + (ptrdiff_t)x * p->output_pixel_stride + o;
+  if (p->output_f32)
+    _mm256_storeu_ps(p->output_f32 + at, f);
+  else
+    store_bytes(p->output + at, to_bytes_range(f, p->output_zero_point));
+}
+
+AVX2 INLINE void tile(const ssat_convolution_u8 *p, int32_t y, int32_t x, int32_t o, const int pixels) {
+  __m256i acc[pixels][2];
+  for (int b = 0; b < 2; b++)
+    for (int i = 0; i < pixels; i++) acc[i][b] = _mm256_loadu_si256((const __m256i *)(p->bias + o + 8 * b));
+  const int32_t quads = p->input_channels / 4;
+  const int16_t *w = (const int16_t *)p->weights + (ptrdiff_t)(o / 16) * p->kernel * p->kernel * p->input_channels * 16;
+  const ptrdiff_t step = (ptrdiff_t)p->stride * p->input_pixel_stride;
+  for (int32_t ky = 0; ky < p->kernel; ky++)
+    for (int32_t kx = 0; kx < p->kernel; kx++) {
+      const uint8_t *in = p->input + (ptrdiff_t)(y * p->stride + ky - p->pad) * p->input_row_stride +
+                          (ptrdiff_t)(x * p->stride + kx - p->pad) * p->input_pixel_stride;
+      for (int32_t c = 0; c < quads; c++, w += 64) {
+        __m256i a0 = _mm256_loadu_si256((const __m256i *)w), a1 = _mm256_loadu_si256((const __m256i *)(w + 16));
+        __m256i b0 = _mm256_loadu_si256((const __m256i *)(w + 32)), b1 = _mm256_loadu_si256((const __m256i *)(w + 48));
+        for (int i = 0; i < pixels; i++) {
+          __m128i quad = _mm_cvtepu8_epi16(_mm_loadu_si32(in + i * step + c * 4));
+          __m256i low = _mm256_broadcastd_epi32(quad), high = _mm256_broadcastd_epi32(_mm_srli_si128(quad, 4));
+          acc[i][0] = _mm256_add_epi32(acc[i][0], _mm256_madd_epi16(low, a0));
+          acc[i][1] = _mm256_add_epi32(acc[i][1], _mm256_madd_epi16(low, a1));
+          acc[i][0] = _mm256_add_epi32(acc[i][0], _mm256_madd_epi16(high, b0));
+          acc[i][1] = _mm256_add_epi32(acc[i][1], _mm256_madd_epi16(high, b1));
+        }
+      }
+    }
+  for (int i = 0; i < pixels; i++)
+    for (int b = 0; b < 2; b++) write_back(p, acc[i][b], y, x + i, o + 8 * b);
+}
+
+AVX2 static void convolution(const ssat_convolution_u8 *p) {
+  for (int32_t o = 0; o < p->output_channels; o += 16)
+    for (int32_t y = 0; y < p->output_height; y++) {
+      int32_t x = 0;
+      for (; x + 4 <= p->output_width; x += 4) tile(p, y, x, o, 4);
+      for (; x < p->output_width; x++) tile(p, y, x, o, 1);
+    }
+}
+
+AVX2 INLINE __m256i taps(const uint8_t *near, const uint8_t *side, const uint8_t *below, const uint8_t *corner) {
+  __m256i n = widen(near), s = _mm256_add_epi32(widen(side), widen(below));
+  n = _mm256_add_epi32(_mm256_slli_epi32(n, 3), n);
+  s = _mm256_add_epi32(_mm256_slli_epi32(s, 1), s);
+  return _mm256_add_epi32(_mm256_add_epi32(n, s), widen(corner));
+}
+
+AVX2 static void modulation(const ssat_modulation_u8 *p) {
+  const __m256 gs = _mm256_set1_ps(p->gamma_scale), go = _mm256_set1_ps(p->gamma_offset);
+  const __m256 bs = _mm256_set1_ps(p->beta_scale), bo = _mm256_set1_ps(p->beta_offset);
+  const int32_t map_height = p->height / p->upsample, map_width = p->width / p->upsample;
+  for (int32_t y = 0; y < p->height; y++)
+    for (int32_t x = 0; x < p->width; x++) {
+      const uint8_t *in = p->input + (ptrdiff_t)y * p->input_row_stride + (ptrdiff_t)x * p->input_pixel_stride;
+      uint8_t *out = p->output + (ptrdiff_t)y * p->output_row_stride + (ptrdiff_t)x * p->output_pixel_stride;
+      int32_t y0 = y, x0 = x, y1 = y, x1 = x;
+      if (p->upsample == 2) {
+        y0 = y / 2, x0 = x / 2, y1 = y0 + (y % 2 ? 1 : -1), x1 = x0 + (x % 2 ? 1 : -1);
+        y1 = y1 < 0 ? 0 : y1 >= map_height ? map_height - 1 : y1;
+        x1 = x1 < 0 ? 0 : x1 >= map_width ? map_width - 1 : x1;
+      }
+      const uint8_t *near = p->modulation + (ptrdiff_t)y0 * p->modulation_row_stride + (ptrdiff_t)x0 * p->modulation_pixel_stride;
+      const uint8_t *side = p->modulation + (ptrdiff_t)y0 * p->modulation_row_stride + (ptrdiff_t)x1 * p->modulation_pixel_stride;
+      const uint8_t *below = p->modulation + (ptrdiff_t)y1 * p->modulation_row_stride + (ptrdiff_t)x0 * p->modulation_pixel_stride;
+      const uint8_t *corner = p->modulation + (ptrdiff_t)y1 * p->modulation_row_stride + (ptrdiff_t)x1 * p->modulation_pixel_stride;
+      for (int32_t c = 0; c < p->channels; c += 8) {
+        int32_t b = c + p->channels;
+        __m256i gamma = p->upsample == 2 ? taps(near + c, side + c, below + c, corner + c) : widen(near + c);
+        __m256i beta = p->upsample == 2 ? taps(near + b, side + b, below + b, corner + b) : widen(near + b);
+        __m256 n = _mm256_add_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(widen(in + c)), _mm256_loadu_ps(p->scale + c)), _mm256_loadu_ps(p->shift + c));
+        __m256 g = _mm256_add_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(gamma), gs), go);
+        __m256 f = _mm256_add_ps(_mm256_mul_ps(n, g), _mm256_add_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(beta), bs), bo));
+        f = _mm256_mul_ps(leaky(f, p->negative_slope), _mm256_set1_ps(p->output_inverse_scale));
+        store_bytes(out + c, to_bytes_range(f, p->output_zero_point));
+      }
+    }
+}
+
+// Packed reference in groups of 8 positions, as s16: keys [group][32 pairs of channels][8 positions][2], then values
+// [pair of positions][value channels][2]. Padding has p = 0.
+static int32_t groups(int32_t count) { return (count + 7) / 8; }
+
+static size_t packed_reference_size(int32_t count, int32_t value_channels) {
+  return (size_t)groups(count) * 8 * 2 * (size_t)(64 + value_channels);
+}
+
+static void pack_reference(const int8_t *keys, const int8_t *values, int32_t count, int32_t value_channels, void *packed) {
+  memset(packed, 0, packed_reference_size(count, value_channels));
+  int16_t *k = packed, *v = k + (size_t)groups(count) * 512;
+  for (int32_t j = 0; j < count; j++) {
+    for (int c = 0; c < 64; c++) k[(size_t)(j / 8) * 512 + (c / 2) * 16 + (j % 8) * 2 + c % 2] = keys[(ptrdiff_t)j * 64 + c];
+    for (int32_t c = 0; c < value_channels; c++)
+      v[((size_t)(j / 2) * value_channels + c) * 2 + j % 2] = values[(ptrdiff_t)j * value_channels + c];
+  }
+}
+
+static size_t attention_scratch_size(int32_t count, int32_t value_channels) {
+  (void)value_channels;
+  return (size_t)groups(count) * 8 * (sizeof(int32_t) + sizeof(int16_t)) * 4 + 64;
+}
+
+AVX2 INLINE __m256i probability(__m256 d) {
+  __m256 far = _mm256_cmp_ps(d, _mm256_set1_ps(20), _CMP_GT_OQ);
+  d = _mm256_andnot_ps(far, d);
+  __m256 t = _mm256_mul_ps(d, _mm256_set1_ps(-1.44269504f));
+  __m256 n = _mm256_round_ps(t, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  __m256 f = _mm256_sub_ps(t, n);
+  __m256 e = _mm256_set1_ps(1.33335581e-3f);
+  e = _mm256_add_ps(_mm256_mul_ps(e, f), _mm256_set1_ps(9.61812910e-3f));
+  e = _mm256_add_ps(_mm256_mul_ps(e, f), _mm256_set1_ps(5.55041087e-2f));
+  e = _mm256_add_ps(_mm256_mul_ps(e, f), _mm256_set1_ps(2.40226507e-1f));
+  e = _mm256_add_ps(_mm256_mul_ps(e, f), _mm256_set1_ps(6.93147181e-1f));
+  e = _mm256_add_ps(_mm256_mul_ps(e, f), _mm256_set1_ps(1.0f));
+  __m256i power = _mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)), 23);
+  e = _mm256_mul_ps(_mm256_mul_ps(e, _mm256_castsi256_ps(power)), _mm256_set1_ps(255.0f));
+  return _mm256_andnot_si256(_mm256_castps_si256(far), _mm256_cvtps_epi32(e));
+}
+
+AVX2 INLINE void attend(const ssat_attention_s8 *p, int32_t first, const int rows) {
+  const int32_t g = groups(p->reference_count);
+  const int16_t *keys = p->reference, *values = keys + (size_t)g * 512;
+  int32_t *scores = p->scratch;
+  int16_t *weights = (int16_t *)(scores + (size_t)g * 8 * 4);
+  int32_t best[rows];
+  float total[rows];
+  for (int r = 0; r < rows; r++) best[r] = INT32_MIN;
+  for (int32_t j = 0; j < g; j++) {
+    __m256i acc[rows];
+    for (int r = 0; r < rows; r++) acc[r] = _mm256_setzero_si256();
+    for (int c = 0; c < 32; c++) {
+      __m256i key = _mm256_loadu_si256((const __m256i *)(keys + (size_t)j * 512 + c * 16));
+      for (int r = 0; r < rows; r++) {
+        const int8_t *q = p->queries + (ptrdiff_t)(first + r) * 64 + c * 2;
+        int32_t pair = (int32_t)((uint32_t)(uint16_t)(int16_t)q[0] | (uint32_t)(uint16_t)(int16_t)q[1] << 16);
+        acc[r] = _mm256_add_epi32(acc[r], _mm256_madd_epi16(_mm256_set1_epi32(pair), key));
+      }
+    }
+    int32_t left = p->reference_count - j * 8;
+    for (int r = 0; r < rows; r++) {
+      int32_t *s = scores + ((size_t)r * g + j) * 8;
+      _mm256_storeu_si256((__m256i *)s, acc[r]);
+      for (int k = 0; k < (left < 8 ? left : 8); k++)
+        if (s[k] > best[r]) best[r] = s[k];
+    }
+  }
+  for (int r = 0; r < rows; r++) {
+    int32_t sum = 0;
+    for (int32_t j = 0; j < g; j++) {
+      const int32_t *s = scores + ((size_t)r * g + j) * 8;
+      __m256i gap = _mm256_sub_epi32(_mm256_set1_epi32(best[r]), _mm256_loadu_si256((const __m256i *)s));
+      int32_t w[8];
+      _mm256_storeu_si256((__m256i *)w, probability(_mm256_mul_ps(_mm256_cvtepi32_ps(gap), _mm256_set1_ps(p->temperature_scale))));
+      int32_t left = p->reference_count - j * 8;
+      for (int k = 0; k < 8; k++) {
+        int32_t value = k < left ? w[k] : 0;
+        weights[((size_t)r * g + j) * 8 + k] = (int16_t)value;
+        sum += value;
+      }
+    }
+    total[r] = (float)sum;
+  }
+  for (int32_t c = 0; c < p->value_channels; c += 8) {
+    __m256i acc[rows];
+    for (int r = 0; r < rows; r++) acc[r] = _mm256_setzero_si256();
+    for (int32_t j = 0; j < g * 4; j++) {
+      int32_t pairs[rows], any = 0;
+      for (int r = 0; r < rows; r++) {
+        memcpy(&pairs[r], weights + (size_t)r * g * 8 + j * 2, 4);
+        any |= pairs[r];
+      }
+      if (!any) continue;
+      __m256i value = _mm256_loadu_si256((const __m256i *)(values + ((size_t)j * p->value_channels + c) * 2));
+      for (int r = 0; r < rows; r++) acc[r] = _mm256_add_epi32(acc[r], _mm256_madd_epi16(_mm256_set1_epi32(pairs[r]), value));
+    }
+    for (int r = 0; r < rows; r++) {
+      __m256 mean = _mm256_div_ps(_mm256_cvtepi32_ps(acc[r]), _mm256_set1_ps(total[r]));
+      mean = _mm256_add_ps(_mm256_mul_ps(mean, _mm256_loadu_ps(p->value_scale + c)), _mm256_loadu_ps(p->value_offset + c));
+      _mm256_storeu_ps(p->output + (ptrdiff_t)(first + r) * p->value_channels + c, mean);
+    }
+  }
+}
+
+AVX2 static void attention(const ssat_attention_s8 *p) {
+  int32_t q = 0;
+  for (; q + 4 <= p->query_count; q += 4) attend(p, q, 4);
+  for (; q < p->query_count; q++) attend(p, q, 1);
+}
+
+const ssat_kernels ssat_avx2_kernels = {
+    .name = "avx2",
+    .packed_weights_size = packed_weights_size,
+    .pack_weights_s8 = pack_weights,
+    .convolution_u8 = convolution,
+    .modulation_u8 = modulation,
+    .packed_reference_size = packed_reference_size,
+    .pack_reference = pack_reference,
+    .attention_scratch_size = attention_scratch_size,
+    .attention_s8 = attention,
+};
+#endif

@@ -1,0 +1,275 @@
+// AVX-512 with VNNI. Sixteen output channels to a register; the four bytes of an input pixel are broadcast.
+#if defined(__x86_64__)
+#include <immintrin.h>
+#include <math.h>
+#include <string.h>
+
+#include "reference.h"
+
+#pragma STDC FP_CONTRACT OFF
+#define VNNI __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")))
+#define INLINE __attribute__((always_inline)) static inline
+
+// Packed as [output / 16][ky][kx][input / 4][16][4].
+static void pack_weights(const int8_t *weights, int32_t outputs, int32_t kernel, int32_t inputs, void *packed) {
+  int32_t taps = kernel * kernel;
+  for (int32_t o = 0; o < outputs; o++)
+    for (int32_t t = 0; t < taps; t++)
+      for (int32_t c = 0; c < inputs; c++)
+        ((int8_t *)packed)[((((ptrdiff_t)(o / 16) * taps + t) * (inputs / 4) + c / 4) * 16 + o % 16) * 4 + c % 4] =
+            weights[((ptrdiff_t)o * taps + t) * inputs + c];
+}
+
+VNNI INLINE void write_back(const ssat_convolution_u8 *p, __m512i acc, int32_t y, int32_t x, int32_t o) {
+  __m512 f = _mm512_mul_ps(_mm512_cvtepi32_ps(acc), _mm512_loadu_ps(p->multiplier + o));
+  if (p->residual) {
+    const uint8_t *r = p->residual + (ptrdiff_t)y * p->residual_row_stride + (ptrdiff_t)x * p->residual_pixel_stride + o;
+    __m512i d = _mm512_sub_epi32(_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)r)), _mm512_set1_epi32(p->residual_zero_point));
+    f = _mm512_add_ps(f, _mm512_mul_ps(_mm512_cvtepi32_ps(d), _mm512_set1_ps(p->residual_scale)));
+  }
+  __mmask16 negative = _mm512_cmp_ps_mask(f, _mm512_setzero_ps(), _CMP_LT_OQ);
+  f = _mm512_mask_mul_ps(f, negative, f, _mm512_set1_ps(p->negative_slope));
+  ptrdiff_t at = (ptrdiff_t)y * p->output_row_stride + (ptrdiff_t)x * p->output_pixel_stride + o;
+  if (p->output_f32) {
+    _mm512_storeu_ps(p->output_f32 + at, f);
+  } else {
+    // Clamped before the conversion, so that no value leaves the range of s32; bytes then saturate by themselves.
+    f = _mm512_max_ps(_mm512_min_ps(f, _mm512_set1_ps(1e6f)), _mm512_set1_ps(-1e6f));
+    __m512i q = _mm512_add_epi32(_mm512_cvtps_epi32(f), _mm512_set1_epi32(p->output_zero_point));
+    q = _mm512_max_epi32(q, _mm512_setzero_si512());
+    _mm_storeu_si128((__m128i *)(p->output + at), _mm512_cvtusepi32_epi8(q));
+  }
+}
+
+// A tile of `pixels` x (16 * blocks) outputs in registers, for the whole depth of the convolution.
+VNNI INLINE void tile(const ssat_convolution_u8 *p, int32_t y, int32_t x, int32_t o, const int pixels, const int blocks) {
+  __m512i acc[pixels][blocks];
+  for (int b = 0; b < blocks; b++) {
+    __m512i bias = _mm512_loadu_si512(p->bias + o + 16 * b);
+    for (int i = 0; i < pixels; i++) acc[i][b] = bias;
+  }
+  const int32_t quads = p->input_channels / 4;
+  const ptrdiff_t block_bytes = (ptrdiff_t)p->kernel * p->kernel * quads * 64;
+  const int8_t *w = (const int8_t *)p->weights + (ptrdiff_t)(o / 16) * block_bytes;
+  const ptrdiff_t step = (ptrdiff_t)p->stride * p->input_pixel_stride;
+  for (int32_t ky = 0; ky < p->kernel; ky++)
+    for (int32_t kx = 0; kx < p->kernel; kx++) {
+      const uint8_t *in = p->input + (ptrdiff_t)(y * p->stride + ky - p->pad) * p->input_row_stride +
+                          (ptrdiff_t)(x * p->stride + kx - p->pad) * p->input_pixel_stride;
+      for (int32_t c = 0; c < quads; c++, w += 64) {
+        __m512i weights[blocks];
+        for (int b = 0; b < blocks; b++) weights[b] = _mm512_loadu_si512(w + b * block_bytes);
+        for (int i = 0; i < pixels; i++) {
+          int32_t quad;
+          memcpy(&quad, in + i * step + c * 4, 4);
+          __m512i value = _mm512_set1_epi32(quad);
+          for (int b = 0; b < blocks; b++) acc[i][b] = _mm512_dpbusd_epi32(acc[i][b], value, weights[b]);
+        }
+      }
+    }
+  for (int i = 0; i < pixels; i++)
+    for (int b = 0; b < blocks; b++) write_back(p, acc[i][b], y, x + i, o + 16 * b);
+}
+
+#define TILES(blocks, wide)                                                             \
+  VNNI static void row_##blocks(const ssat_convolution_u8 *p, int32_t y, int32_t o) {   \
+    int32_t x = 0;                                                                      \
+    for (; x + wide <= p->output_width; x += wide) tile(p, y, x, o, wide, blocks);      \
+    for (; x + 4 <= p->output_width; x += 4) tile(p, y, x, o, 4, blocks);               \
+    for (; x < p->output_width; x++) tile(p, y, x, o, 1, blocks);                       \
+  }
+TILES(1, 16)
+TILES(2, 8)
+TILES(3, 8)
+TILES(4, 6)
+
+VNNI static void convolution(const ssat_convolution_u8 *p) {
+  for (int32_t o = 0; o < p->output_channels;) {
+    int32_t blocks = (p->output_channels - o) / 16;
+    if (blocks > 4) blocks = blocks == 6 ? 3 : 4;
+    for (int32_t y = 0; y < p->output_height; y++) {
+      switch (blocks) {
+        case 1: row_1(p, y, o); break;
+        case 2: row_2(p, y, o); break;
+        case 3: row_3(p, y, o); break;
+        default: row_4(p, y, o); break;
+      }
+    }
+    o += blocks * 16;
+  }
+}
+
+VNNI INLINE __m512i widen(const uint8_t *p) { return _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p)); }
+
+VNNI INLINE __m512i taps(const uint8_t *near, const uint8_t *side, const uint8_t *below, const uint8_t *corner) {
+  __m512i n = widen(near), s = _mm512_add_epi32(widen(side), widen(below));
+  n = _mm512_add_epi32(_mm512_slli_epi32(n, 3), n);
+  s = _mm512_add_epi32(_mm512_slli_epi32(s, 1), s);
+  return _mm512_add_epi32(_mm512_add_epi32(n, s), widen(corner));
+}
+
+VNNI static void modulation(const ssat_modulation_u8 *p) {
+  const __m512 gs = _mm512_set1_ps(p->gamma_scale), go = _mm512_set1_ps(p->gamma_offset);
+  const __m512 bs = _mm512_set1_ps(p->beta_scale), bo = _mm512_set1_ps(p->beta_offset);
+  const __m512 slope = _mm512_set1_ps(p->negative_slope), inverse = _mm512_set1_ps(p->output_inverse_scale);
+  const __m512i zero = _mm512_set1_epi32(p->output_zero_point);
+  const int32_t map_height = p->height / p->upsample, map_width = p->width / p->upsample;
+  for (int32_t y = 0; y < p->height; y++)
+    for (int32_t x = 0; x < p->width; x++) {
+      const uint8_t *in = p->input + (ptrdiff_t)y * p->input_row_stride + (ptrdiff_t)x * p->input_pixel_stride;
+      uint8_t *out = p->output + (ptrdiff_t)y * p->output_row_stride + (ptrdiff_t)x * p->output_pixel_stride;
+      int32_t y0 = y, x0 = x, y1 = y, x1 = x;
+      if (p->upsample == 2) {
+        y0 = y / 2, x0 = x / 2, y1 = y0 + (y % 2 ? 1 : -1), x1 = x0 + (x % 2 ? 1 : -1);
+        y1 = y1 < 0 ? 0 : y1 >= map_height ? map_height - 1 : y1;
+        x1 = x1 < 0 ? 0 : x1 >= map_width ? map_width - 1 : x1;
+      }
+      const uint8_t *near = p->modulation + (ptrdiff_t)y0 * p->modulation_row_stride + (ptrdiff_t)x0 * p->modulation_pixel_stride;
+      const uint8_t *side = p->modulation + (ptrdiff_t)y0 * p->modulation_row_stride + (ptrdiff_t)x1 * p->modulation_pixel_stride;
+      const uint8_t *below = p->modulation + (ptrdiff_t)y1 * p->modulation_row_stride + (ptrdiff_t)x0 * p->modulation_pixel_stride;
+      const uint8_t *corner = p->modulation + (ptrdiff_t)y1 * p->modulation_row_stride + (ptrdiff_t)x1 * p->modulation_pixel_stride;
+      for (int32_t c = 0; c < p->channels; c += 16) {
+        int32_t b = c + p->channels;
+        __m512i gamma = p->upsample == 2 ? taps(near + c, side + c, below + c, corner + c) : widen(near + c);
+        __m512i beta = p->upsample == 2 ? taps(near + b, side + b, below + b, corner + b) : widen(near + b);
+        __m512 n = _mm512_add_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(widen(in + c)), _mm512_loadu_ps(p->scale + c)), _mm512_loadu_ps(p->shift + c));
+        __m512 g = _mm512_add_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(gamma), gs), go);
+        __m512 f = _mm512_add_ps(_mm512_mul_ps(n, g), _mm512_add_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(beta), bs), bo));
+        f = _mm512_mask_mul_ps(f, _mm512_cmp_ps_mask(f, _mm512_setzero_ps(), _CMP_LT_OQ), f, slope);
+        f = _mm512_mul_ps(f, inverse);
+        f = _mm512_max_ps(_mm512_min_ps(f, _mm512_set1_ps(1e6f)), _mm512_set1_ps(-1e6f));
+        __m512i q = _mm512_max_epi32(_mm512_add_epi32(_mm512_cvtps_epi32(f), zero), _mm512_setzero_si512());
+        _mm_storeu_si128((__m128i *)(out + c), _mm512_cvtusepi32_epi8(q));
+      }
+    }
+}
+
+// Packed reference, in groups of 16 positions: keys as [group][16 quads of channels][16 positions][4], their sums (times 128)
+// as s32, then values as [group][4 quads of positions][value channels][4]. Padding has p = 0.
+static int32_t groups(int32_t count) { return (count + 15) / 16; }
+
+static size_t packed_reference_size(int32_t count, int32_t value_channels) {
+  return (size_t)groups(count) * (16 * 64 + 16 * sizeof(int32_t) + 16 * (size_t)value_channels);
+}
+
+static void pack_reference(const int8_t *keys, const int8_t *values, int32_t count, int32_t value_channels, void *packed) {
+  memset(packed, 0, packed_reference_size(count, value_channels));
+  int8_t *k = packed;
+  int32_t *sums = (int32_t *)(k + (size_t)groups(count) * 1024);
+  int8_t *v = (int8_t *)(sums + (size_t)groups(count) * 16);
+  for (int32_t j = 0; j < count; j++) {
+    int32_t sum = 0;
+    for (int c = 0; c < 64; c++) {
+      k[(size_t)(j / 16) * 1024 + (c / 4) * 64 + (j % 16) * 4 + c % 4] = keys[(ptrdiff_t)j * 64 + c];
+      sum += keys[(ptrdiff_t)j * 64 + c];
+    }
+    sums[j] = 128 * sum;
+    for (int32_t c = 0; c < value_channels; c++)
+      v[((size_t)(j / 4) * value_channels + c) * 4 + j % 4] = values[(ptrdiff_t)j * value_channels + c];
+  }
+}
+
+static size_t attention_scratch_size(int32_t count, int32_t value_channels) {
+  (void)value_channels;
+  return (size_t)groups(count) * 16 * (sizeof(int32_t) + 1) * 4 + 64;
+}
+
+VNNI INLINE __m512i probability(__m512 d) {
+  __mmask16 far = _mm512_cmp_ps_mask(d, _mm512_set1_ps(20), _CMP_GT_OQ);
+  d = _mm512_mask_mov_ps(d, far, _mm512_setzero_ps());
+  __m512 t = _mm512_mul_ps(d, _mm512_set1_ps(-1.44269504f));
+  __m512 n = _mm512_roundscale_ps(t, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  __m512 f = _mm512_sub_ps(t, n);
+  __m512 e = _mm512_set1_ps(1.33335581e-3f);
+  e = _mm512_add_ps(_mm512_mul_ps(e, f), _mm512_set1_ps(9.61812910e-3f));
+  e = _mm512_add_ps(_mm512_mul_ps(e, f), _mm512_set1_ps(5.55041087e-2f));
+  e = _mm512_add_ps(_mm512_mul_ps(e, f), _mm512_set1_ps(2.40226507e-1f));
+  e = _mm512_add_ps(_mm512_mul_ps(e, f), _mm512_set1_ps(6.93147181e-1f));
+  e = _mm512_add_ps(_mm512_mul_ps(e, f), _mm512_set1_ps(1.0f));
+  __m512i power = _mm512_slli_epi32(_mm512_add_epi32(_mm512_cvtps_epi32(n), _mm512_set1_epi32(127)), 23);
+  e = _mm512_mul_ps(_mm512_mul_ps(e, _mm512_castsi512_ps(power)), _mm512_set1_ps(255.0f));
+  return _mm512_maskz_cvtps_epi32((__mmask16)~far, e);
+}
+
+// Four queries at a time share every load of a key or value.
+VNNI INLINE void attend(const ssat_attention_s8 *p, int32_t first, const int rows) {
+  const int32_t g = groups(p->reference_count);
+  const int8_t *keys = p->reference;
+  const int32_t *sums = (const int32_t *)(keys + (size_t)g * 1024);
+  const int8_t *values = (const int8_t *)(sums + (size_t)g * 16);
+  int32_t *scores = p->scratch;
+  uint8_t *weights = (uint8_t *)(scores + (size_t)g * 16 * 4);
+  const __m512i flip = _mm512_set1_epi8((char)0x80), least = _mm512_set1_epi32(INT32_MIN);
+  __m512i best[rows];
+  for (int r = 0; r < rows; r++) best[r] = least;
+  for (int32_t j = 0; j < g; j++) {
+    __m512i acc[rows];
+    for (int r = 0; r < rows; r++) acc[r] = _mm512_sub_epi32(_mm512_setzero_si512(), _mm512_loadu_si512(sums + j * 16));
+    for (int c = 0; c < 16; c++) {
+      __m512i key = _mm512_loadu_si512(keys + (size_t)j * 1024 + c * 64);
+      for (int r = 0; r < rows; r++) {
+        int32_t quad;
+        memcpy(&quad, p->queries + (ptrdiff_t)(first + r) * 64 + c * 4, 4);
+        acc[r] = _mm512_dpbusd_epi32(acc[r], _mm512_xor_si512(_mm512_set1_epi32(quad), flip), key);
+      }
+    }
+    int32_t left = p->reference_count - j * 16;
+    __mmask16 inside = left >= 16 ? 0xffff : (__mmask16)((1u << left) - 1);
+    for (int r = 0; r < rows; r++) {
+      best[r] = _mm512_mask_max_epi32(best[r], inside, best[r], acc[r]);
+      _mm512_storeu_si512(scores + ((size_t)r * g + j) * 16, acc[r]);
+    }
+  }
+  float total[rows];
+  for (int r = 0; r < rows; r++) {
+    __m512i top = _mm512_set1_epi32(_mm512_reduce_max_epi32(best[r])), sum = _mm512_setzero_si512();
+    for (int32_t j = 0; j < g; j++) {
+      int32_t left = p->reference_count - j * 16;
+      __mmask16 inside = left >= 16 ? 0xffff : (__mmask16)((1u << left) - 1);
+      __m512i gap = _mm512_sub_epi32(top, _mm512_loadu_si512(scores + ((size_t)r * g + j) * 16));
+      __m512i w = probability(_mm512_mul_ps(_mm512_cvtepi32_ps(gap), _mm512_set1_ps(p->temperature_scale)));
+      w = _mm512_maskz_mov_epi32(inside, w);
+      sum = _mm512_add_epi32(sum, w);
+      _mm_storeu_si128((__m128i *)(weights + ((size_t)r * g + j) * 16), _mm512_cvtepi32_epi8(w));
+    }
+    total[r] = (float)_mm512_reduce_add_epi32(sum);
+  }
+  for (int32_t c = 0; c < p->value_channels; c += 16) {
+    __m512i acc[rows];
+    for (int r = 0; r < rows; r++) acc[r] = _mm512_setzero_si512();
+    for (int32_t j = 0; j < g * 4; j++) {
+      int32_t quads[rows], any = 0;
+      for (int r = 0; r < rows; r++) {
+        memcpy(&quads[r], weights + (size_t)r * g * 16 + j * 4, 4);
+        any |= quads[r];
+      }
+      if (!any) continue;
+      __m512i value = _mm512_loadu_si512(values + ((size_t)j * p->value_channels + c) * 4);
+      for (int r = 0; r < rows; r++) acc[r] = _mm512_dpbusd_epi32(acc[r], _mm512_set1_epi32(quads[r]), value);
+    }
+    for (int r = 0; r < rows; r++) {
+      __m512 mean = _mm512_div_ps(_mm512_cvtepi32_ps(acc[r]), _mm512_set1_ps(total[r]));
+      mean = _mm512_add_ps(_mm512_mul_ps(mean, _mm512_loadu_ps(p->value_scale + c)), _mm512_loadu_ps(p->value_offset + c));
+      _mm512_storeu_ps(p->output + (ptrdiff_t)(first + r) * p->value_channels + c, mean);
+    }
+  }
+}
+
+VNNI static void attention(const ssat_attention_s8 *p) {
+  int32_t q = 0;
+  for (; q + 4 <= p->query_count; q += 4) attend(p, q, 4);
+  for (; q < p->query_count; q++) attend(p, q, 1);
+}
+
+const ssat_kernels ssat_avx512vnni_kernels = {
+    .name = "avx512vnni",
+    .packed_weights_size = ssat_reference_packed_weights_size,
+    .pack_weights_s8 = pack_weights,
+    .convolution_u8 = convolution,
+    .modulation_u8 = modulation,
+    .packed_reference_size = packed_reference_size,
+    .pack_reference = pack_reference,
+    .attention_scratch_size = attention_scratch_size,
+    .attention_s8 = attention,
+};
+#endif

@@ -1,0 +1,40 @@
+// Which table this machine can run. Built without instruction-set flags, so that asking is always safe.
+#include "reference.h"
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+
+static uint64_t enabled_state(void) {
+  uint32_t low, high;
+  __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return ((uint64_t)high << 32) | low;
+}
+#endif
+
+ssat_level ssat_detect_level(void) {
+#if defined(__x86_64__)
+  uint32_t a, b, c, d;
+  if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_OSXSAVE) || !(c & bit_AVX)) return SSAT_LEVEL_REFERENCE;
+  uint64_t state = enabled_state();
+  if ((state & 0x6) != 0x6) return SSAT_LEVEL_REFERENCE;  // the system saves xmm and ymm
+  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(b & bit_AVX2)) return SSAT_LEVEL_REFERENCE;
+  uint32_t wanted = bit_AVX512F | bit_AVX512BW | bit_AVX512VL | bit_AVX512DQ;
+  // The system saves the mask registers and all of zmm.
+  if ((b & wanted) == wanted && (c & bit_AVX512VNNI) && (state & 0xe6) == 0xe6) return SSAT_LEVEL_AVX512VNNI;
+  return SSAT_LEVEL_AVX2;
+#else
+  return SSAT_LEVEL_REFERENCE;
+#endif
+}
+
+const ssat_kernels *ssat_kernels_for_level(ssat_level level) {
+  if (level > ssat_detect_level()) return 0;
+  switch (level) {
+    case SSAT_LEVEL_REFERENCE: return &ssat_reference_kernels;
+#if defined(__x86_64__)
+    case SSAT_LEVEL_AVX2: return &ssat_avx2_kernels;
+    case SSAT_LEVEL_AVX512VNNI: return &ssat_avx512vnni_kernels;
+#endif
+    default: return 0;
+  }
+}

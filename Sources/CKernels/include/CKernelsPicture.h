@@ -1,0 +1,41 @@
+/// Frames in their own YCbCr format, and crops of them in R'G'B'. Plain C, one version for every machine.
+#ifndef SSAT_CKERNELS_PICTURE_H
+#define SSAT_CKERNELS_PICTURE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/// A frame that somebody else owns. 8 bit, or 9 to 16 bit in the low bits of little-endian u16. Strides in bytes.
+/// Integer coordinates are sample centres of luma. Chroma sample (x, y) lies at luma (x << shift_x, y << shift_y) plus half a
+/// luma sample in the directions whose `centred` flag is set.
+typedef struct {
+  uint8_t *plane[3];
+  ptrdiff_t stride[3];
+  int32_t chroma_step;  // samples between neighbours: 1, or 2 for interleaved chroma (plane 2 = plane 1 + one sample)
+  int32_t width, height, shift_x, shift_y;
+  int32_t centred_x, centred_y;
+  int32_t depth;
+  int32_t full_range;
+  float kr, kb;  // luma coefficients of the matrix: BT.601 0.299 0.114, BT.709 0.2126 0.0722, BT.2020 0.2627 0.0593
+} ssat_frame;
+
+/// Crop pixel (x, y) to frame luma coordinates: (a x - b y + tx, b x + a y + ty).
+typedef struct {
+  float a, b, tx, ty;
+} ssat_similarity;
+
+/// Cuts a size x size crop, R'G'B' bytes interleaved. Outside the frame the edge repeats. Averages where the crop minifies.
+void ssat_sample_crop(const ssat_frame *frame, const ssat_similarity *crop_to_frame, int32_t size, uint8_t *rgb);
+
+/// Adds a change to the frame in place. `change` is size x size x 3, R'G'B' differences in units of full scale, 0 outside the
+/// mask; `planes` is scratch of 3 * size * size floats. Samples whose change rounds to 0 keep their bits. Nothing left of
+/// luma column `first_column` is written.
+void ssat_add_change(const ssat_frame *frame, const ssat_similarity *crop_to_frame, int32_t size, const float *change,
+                     float *planes, int32_t first_column);
+
+/// Temporal smoothing in crop space, in place on `change`: previous + alpha (change - previous), where alpha rises from
+/// `calm` to 1 with the difference of the two crops. Both histories are updated. 256x256x3 everywhere.
+void ssat_smooth_change(float *change, float *previous_change, const uint8_t *crop, uint8_t *previous_crop, int32_t size,
+                        float calm);
+
+#endif

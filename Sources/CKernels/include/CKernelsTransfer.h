@@ -1,0 +1,41 @@
+/// The edges of SSAT live: pictures and parsing into tensors, and the decoder's maps into a change of the picture.
+/// Plain C, one version for every machine. Strides in elements. Crops are 256x256, R'G'B' interleaved.
+#ifndef SSAT_CKERNELS_TRANSFER_H
+#define SSAT_CKERNELS_TRANSFER_H
+
+#include <stdint.h>
+
+/// Space to depth by 2, channel order of torch.pixel_unshuffle (c * 4 + dy * 2 + dx): size x size x 3 bytes to
+/// (size / 2)^2 x 12. The u8 form copies the bytes (scale 1/127.5, zero point 127.5); the f32 form maps to [-1, 1].
+void ssat_picture_to_tensor_u8(const uint8_t *rgb, int32_t size, uint8_t *output, int32_t row_stride, int32_t pixel_stride);
+void ssat_picture_to_tensor_f32(const uint8_t *rgb, int32_t size, float *output, int32_t row_stride, int32_t pixel_stride);
+
+/// One-hot parsing, space to depth by 2: size x size class indices to (size / 2)^2 x (4 * classes), 0 or 1.
+void ssat_parsing_to_tensor_u8(const uint8_t *parsing, int32_t size, int32_t classes, uint8_t *output, int32_t row_stride,
+                               int32_t pixel_stride);
+void ssat_parsing_to_tensor_f32(const uint8_t *parsing, int32_t size, int32_t classes, float *output, int32_t row_stride,
+                                int32_t pixel_stride);
+
+/// Mean of every 4x4 block in [-1, 1]: 256x256x3 bytes to 64x64x3 floats.
+void ssat_average_blocks(const uint8_t *rgb, float *output);
+
+/// f32 to u8: clamp(round(x / scale) + zero_point).
+void ssat_quantize_u8(const float *input, int32_t count, float inverse_scale, int32_t zero_point, uint8_t *output);
+
+/// Assembles the predicted change, 256x256x3 in units of full scale:
+///   wash   = sigmoid(gate[0..2]) * difference + sigmoid(gate[3..5]) * relative       (64x64)
+///   change = (bilinear x4 of wash + pixel_shuffle(head, 2)) * weight                 (256x256)
+/// `gate` 64x64 and `head` 128x128 are f32 maps with the given strides; `difference`, `relative` 64x64x3; `weight` 256x256.
+/// `wash` is scratch of 64x64x3 floats.
+void ssat_assemble_change(const float *gate, int32_t gate_row, int32_t gate_pixel, const float *head, int32_t head_row,
+                          int32_t head_pixel, const float *difference, const float *relative, const float *weight, float *wash,
+                          float *change);
+
+/// Bilinear doubling of class scores (128x128, half-pixel centres) and the best class of every pixel at 256x256.
+void ssat_upsample_argmax(const float *scores, int32_t size, int32_t row_stride, int32_t pixel_stride, int32_t classes,
+                          uint8_t *parsing);
+
+/// A separable [1 2 1] / 4 blur of a size x size map, in place; `scratch` holds size * size floats.
+void ssat_soften(float *map, int32_t size, float *scratch);
+
+#endif

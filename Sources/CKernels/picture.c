@@ -1,0 +1,191 @@
+#include "CKernelsPicture.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#pragma STDC FP_CONTRACT OFF
+
+static inline float at(const ssat_frame *f, int p, int32_t x, int32_t y) {
+  ptrdiff_t step = p ? f->chroma_step : 1;
+  const uint8_t *row = f->plane[p] + (ptrdiff_t)y * f->stride[p];
+  if (f->depth <= 8) return row[x * step];
+  uint16_t v;
+  memcpy(&v, row + x * step * 2, 2);
+  return v;
+}
+
+static inline int32_t clamp(int32_t v, int32_t high) { return v < 0 ? 0 : v > high ? high : v; }
+
+static inline float bilinear(const ssat_frame *f, int p, float x, float y) {
+  int32_t w = p ? (f->width + (1 << f->shift_x) - 1) >> f->shift_x : f->width;
+  int32_t h = p ? (f->height + (1 << f->shift_y) - 1) >> f->shift_y : f->height;
+  x = x < 0 ? 0 : x > w - 1 ? w - 1 : x;
+  y = y < 0 ? 0 : y > h - 1 ? h - 1 : y;
+  int32_t x0 = (int32_t)x, y0 = (int32_t)y, x1 = clamp(x0 + 1, w - 1), y1 = clamp(y0 + 1, h - 1);
+  float fx = x - x0, fy = y - y0;
+  float top = at(f, p, x0, y0) * (1 - fx) + at(f, p, x1, y0) * fx;
+  float bottom = at(f, p, x0, y1) * (1 - fx) + at(f, p, x1, y1) * fx;
+  return top * (1 - fy) + bottom * fy;
+}
+
+static inline float nearest(const ssat_frame *f, float x, float y) {
+  return at(f, 0, clamp((int32_t)floorf(x + 0.5f), f->width - 1), clamp((int32_t)floorf(y + 0.5f), f->height - 1));
+}
+
+static inline float chroma_x(const ssat_frame *f, float x) { return (x - (f->centred_x ? 0.5f : 0)) / (1 << f->shift_x); }
+static inline float chroma_y(const ssat_frame *f, float y) { return (y - (f->centred_y ? 0.5f : 0)) / (1 << f->shift_y); }
+
+static inline uint8_t to_byte(float v) { return v <= 0 ? 0 : v >= 255 ? 255 : (uint8_t)(v + 0.5f); }
+
+void ssat_sample_crop(const ssat_frame *f, const ssat_similarity *t, int32_t size, uint8_t *rgb) {
+  float unit = (float)(1 << (f->depth - 8));
+  float luma_low = f->full_range ? 0 : 16 * unit, middle = 128 * unit;
+  float luma_gain = 255 / ((f->full_range ? (float)((1 << f->depth) - 1) : 219 * unit));
+  float chroma_gain = 255 / ((f->full_range ? (float)((1 << f->depth) - 1) : 224 * unit));
+  float kg = 1 - f->kr - f->kb;
+  float rv = 2 * (1 - f->kr) * chroma_gain, bu = 2 * (1 - f->kb) * chroma_gain;
+  float gv = -rv * f->kr / kg, gu = -bu * f->kb / kg;
+  float scale = sqrtf(t->a * t->a + t->b * t->b);
+  int n = (int)ceilf(scale - 0.3f);
+  n = n < 1 ? 1 : n > 6 ? 6 : n;
+  float share = 1 / (float)(n * n);
+  for (int32_t y = 0; y < size; y++)
+    for (int32_t x = 0; x < size; x++) {
+      float fx = t->a * x - t->b * y + t->tx, fy = t->b * x + t->a * y + t->ty;
+      float luma = 0;
+      if (n == 1) {
+        luma = bilinear(f, 0, fx, fy);
+      } else {
+        for (int j = 0; j < n; j++)
+          for (int i = 0; i < n; i++) {
+            float dx = (i + 0.5f) / n - 0.5f, dy = (j + 0.5f) / n - 0.5f;
+            luma += nearest(f, fx + t->a * dx - t->b * dy, fy + t->b * dx + t->a * dy);
+          }
+        luma *= share;
+      }
+      float cx = chroma_x(f, fx), cy = chroma_y(f, fy);
+      float u = bilinear(f, 1, cx, cy) - middle, v = bilinear(f, 2, cx, cy) - middle;
+      luma = (luma - luma_low) * luma_gain;
+      uint8_t *o = rgb + ((ptrdiff_t)y * size + x) * 3;
+      o[0] = to_byte(luma + rv * v);
+      o[1] = to_byte(luma + gv * v + gu * u);
+      o[2] = to_byte(luma + bu * u);
+    }
+}
+
+// Bilinear value of one change plane at crop position (x, y); 0 outside.
+static inline float change_at(const float *plane, int32_t size, float x, float y) {
+  if (!(x > -1 && y > -1 && x < size && y < size)) return 0;
+  int32_t x0 = (int32_t)floorf(x), y0 = (int32_t)floorf(y);
+  float fx = x - x0, fy = y - y0, sum = 0;
+  for (int j = 0; j < 2; j++)
+    for (int i = 0; i < 2; i++) {
+      int32_t px = x0 + i, py = y0 + j;
+      if (px < 0 || py < 0 || px >= size || py >= size) continue;
+      sum += plane[py * size + px] * (i ? fx : 1 - fx) * (j ? fy : 1 - fy);
+    }
+  return sum;
+}
+
+static void add_plane(const ssat_frame *f, int p, const ssat_similarity *to_crop, int32_t size, const float *plane,
+                      const float box[4], int32_t first_column) {
+  int sx = p ? f->shift_x : 0, sy = p ? f->shift_y : 0;
+  float ox = p && f->centred_x ? 0.5f : 0, oy = p && f->centred_y ? 0.5f : 0;
+  int32_t w = (f->width + (1 << sx) - 1) >> sx, h = (f->height + (1 << sy) - 1) >> sy;
+  int32_t x0 = clamp((int32_t)floorf(box[0]) >> sx, w), x1 = clamp(((int32_t)ceilf(box[2]) >> sx) + 2, w);
+  int32_t y0 = clamp((int32_t)floorf(box[1]) >> sy, h), y1 = clamp(((int32_t)ceilf(box[3]) >> sy) + 2, h);
+  int32_t limit = (first_column + (1 << sx) - 1) >> sx;
+  if (x0 < limit) x0 = limit;
+  float reach = sqrtf(to_crop->a * to_crop->a + to_crop->b * to_crop->b) * (1 << sx);
+  int n = (int)ceilf(reach - 0.3f);
+  n = n < 1 ? 1 : n > 8 ? 8 : n;
+  float share = 1 / (float)(n * n), spread_x = (float)(1 << sx) / n, spread_y = (float)(1 << sy) / n;
+  int32_t shift = f->depth - 8, top = (1 << f->depth) - 1;
+  int32_t low = f->full_range ? 0 : 16 << shift, high = f->full_range ? top : (p ? 240 : 235) << shift;
+  ptrdiff_t step = p ? f->chroma_step : 1;
+  for (int32_t y = y0; y < y1; y++)
+    for (int32_t x = x0; x < x1; x++) {
+      float fx = (float)(x << sx) + ox, fy = (float)(y << sy) + oy, d = 0;
+      if (n == 1) {
+        d = change_at(plane, size, to_crop->a * fx - to_crop->b * fy + to_crop->tx, to_crop->b * fx + to_crop->a * fy + to_crop->ty);
+      } else {
+        for (int j = 0; j < n; j++)
+          for (int i = 0; i < n; i++) {
+            float qx = fx + (i + 0.5f - n * 0.5f) * spread_x, qy = fy + (j + 0.5f - n * 0.5f) * spread_y;
+            d += change_at(plane, size, to_crop->a * qx - to_crop->b * qy + to_crop->tx, to_crop->b * qx + to_crop->a * qy + to_crop->ty);
+          }
+        d *= share;
+      }
+      int32_t change = (int32_t)lrintf(d);
+      if (!change) continue;
+      uint8_t *o = f->plane[p] + (ptrdiff_t)y * f->stride[p] + x * step * (f->depth > 8 ? 2 : 1);
+      int32_t old = (int32_t)at(f, p, x, y), value = old + change;
+      int32_t least = old < low ? old : low, most = old > high ? old : high;
+      value = value < least ? least : value > most ? most : value;
+      if (f->depth > 8) {
+        uint16_t v = (uint16_t)value;
+        memcpy(o, &v, 2);
+      } else {
+        *o = (uint8_t)value;
+      }
+    }
+}
+
+void ssat_add_change(const ssat_frame *f, const ssat_similarity *t, int32_t size, const float *change, float *planes,
+                     int32_t first_column) {
+  float unit = (float)(1 << (f->depth - 8));
+  float luma = f->full_range ? (float)((1 << f->depth) - 1) : 219 * unit;
+  float chroma = f->full_range ? luma : 224 * unit;
+  float kg = 1 - f->kr - f->kb;
+  int32_t bx0 = size, by0 = size, bx1 = -1, by1 = -1;
+  float *dy = planes, *du = planes + (ptrdiff_t)size * size, *dv = du + (ptrdiff_t)size * size;
+  for (int32_t y = 0; y < size; y++)
+    for (int32_t x = 0; x < size; x++) {
+      ptrdiff_t i = (ptrdiff_t)y * size + x;
+      float r = change[i * 3], g = change[i * 3 + 1], b = change[i * 3 + 2];
+      float l = f->kr * r + kg * g + f->kb * b;
+      dy[i] = l * luma;
+      du[i] = (b - l) / (2 * (1 - f->kb)) * chroma;
+      dv[i] = (r - l) / (2 * (1 - f->kr)) * chroma;
+      if (r != 0 || g != 0 || b != 0) {
+        if (x < bx0) bx0 = x;
+        if (x > bx1) bx1 = x;
+        if (y < by0) by0 = y;
+        if (y > by1) by1 = y;
+      }
+    }
+  if (bx1 < 0) return;
+  float box[4] = {INFINITY, INFINITY, -INFINITY, -INFINITY};
+  for (int k = 0; k < 4; k++) {
+    float x = k & 1 ? bx1 + 1 : bx0 - 1, y = k & 2 ? by1 + 1 : by0 - 1;
+    float fx = t->a * x - t->b * y + t->tx, fy = t->b * x + t->a * y + t->ty;
+    box[0] = fminf(box[0], fx), box[1] = fminf(box[1], fy), box[2] = fmaxf(box[2], fx), box[3] = fmaxf(box[3], fy);
+  }
+  if (box[2] < 0 || box[3] < 0 || box[0] > f->width || box[1] > f->height) return;
+  for (int k = 0; k < 4; k++) box[k] = fminf(fmaxf(box[k], 0), 1e6f);
+  float d = t->a * t->a + t->b * t->b;
+  ssat_similarity inverse = {t->a / d, -t->b / d, 0, 0};
+  inverse.tx = -(inverse.a * t->tx - inverse.b * t->ty);
+  inverse.ty = -(inverse.b * t->tx + inverse.a * t->ty);
+  add_plane(f, 0, &inverse, size, dy, box, first_column);
+  add_plane(f, 1, &inverse, size, du, box, first_column);
+  add_plane(f, 2, &inverse, size, dv, box, first_column);
+}
+
+void ssat_smooth_change(float *change, float *previous_change, const uint8_t *crop, uint8_t *previous_crop, int32_t size,
+                        float calm) {
+  for (int32_t i = 0; i < size * size; i++) {
+    int32_t moved = 0;
+    for (int c = 0; c < 3; c++) moved += abs((int32_t)crop[i * 3 + c] - (int32_t)previous_crop[i * 3 + c]);
+    float alpha = calm + (float)moved * (1 / 90.0f);
+    if (alpha > 1) alpha = 1;
+    for (int c = 0; c < 3; c++) {
+      float v = previous_change[i * 3 + c] + alpha * (change[i * 3 + c] - previous_change[i * 3 + c]);
+      // What has left the mask fades at once where it is small: nothing lingers.
+      if (change[i * 3 + c] == 0 && fabsf(v) < 0.004f) v = 0;
+      change[i * 3 + c] = previous_change[i * 3 + c] = v;
+    }
+  }
+  memcpy(previous_crop, crop, (size_t)size * size * 3);
+}

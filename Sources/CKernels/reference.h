@@ -1,0 +1,23 @@
+// Shared between the levels of CKernels: what the vector versions fall back to, and their tables.
+#ifndef SSAT_REFERENCE_H
+#define SSAT_REFERENCE_H
+
+#include "CKernels.h"
+
+size_t ssat_reference_packed_weights_size(int32_t outputs, int32_t kernel, int32_t inputs);
+void ssat_reference_pack_weights(const int8_t *weights, int32_t outputs, int32_t kernel, int32_t inputs, void *packed);
+void ssat_reference_convolution(const ssat_convolution_u8 *p);
+void ssat_reference_modulation(const ssat_modulation_u8 *p);
+int32_t ssat_reference_probability(float d);
+size_t ssat_reference_packed_reference_size(int32_t count, int32_t value_channels);
+void ssat_reference_pack_reference(const int8_t *keys, const int8_t *values, int32_t count, int32_t value_channels, void *packed);
+size_t ssat_reference_attention_scratch_size(int32_t count, int32_t value_channels);
+void ssat_reference_attention(const ssat_attention_s8 *p);
+
+extern const ssat_kernels ssat_reference_kernels;
+#if defined(__x86_64__)
+extern const ssat_kernels ssat_avx2_kernels;
+extern const ssat_kernels ssat_avx512vnni_kernels;
+#endif
+
+#endif

@@ -1,0 +1,63 @@
+// f32 convolution, and the copies that concatenation and upsampling need: one portable version each.
+#include <string.h>
+
+#include "CKernels.h"
+
+#pragma STDC FP_CONTRACT OFF
+
+// Packed as [output / 16][ky][kx][input][16].
+size_t ssat_packed_weights_f32_count(int32_t outputs, int32_t kernel, int32_t inputs) {
+  return (size_t)outputs * kernel * kernel * inputs;
+}
+
+void ssat_pack_weights_f32(const float *weights, int32_t outputs, int32_t kernel, int32_t inputs, float *packed) {
+  int32_t taps = kernel * kernel;
+  for (int32_t o = 0; o < outputs; o++)
+    for (int32_t t = 0; t < taps; t++)
+      for (int32_t c = 0; c < inputs; c++)
+        packed[(((ptrdiff_t)(o / 16) * taps + t) * inputs + c) * 16 + o % 16] = weights[((ptrdiff_t)o * taps + t) * inputs + c];
+}
+
+void ssat_convolution_f32_run(const ssat_convolution_f32 *p) {
+  int32_t taps = p->kernel * p->kernel;
+  for (int32_t y = 0; y < p->output_height; y++)
+    for (int32_t x = 0; x < p->output_width; x++)
+      for (int32_t block = 0; block < p->output_channels / 16; block++) {
+        float acc[16];
+        for (int k = 0; k < 16; k++) acc[k] = p->bias[block * 16 + k];
+        const float *w = p->weights + (ptrdiff_t)block * taps * p->input_channels * 16;
+        for (int32_t ky = 0; ky < p->kernel; ky++)
+          for (int32_t kx = 0; kx < p->kernel; kx++) {
+            const float *i = p->input + (ptrdiff_t)(y * p->stride + ky - p->pad) * p->input_row_stride +
+                             (ptrdiff_t)(x * p->stride + kx - p->pad) * p->input_pixel_stride;
+            for (int32_t c = 0; c < p->input_channels; c++, w += 16)
+              for (int k = 0; k < 16; k++) acc[k] += i[c] * w[k];
+          }
+        ptrdiff_t at = (ptrdiff_t)y * p->output_row_stride + (ptrdiff_t)x * p->output_pixel_stride + block * 16;
+        const float *r = p->residual ? p->residual + (ptrdiff_t)y * p->residual_row_stride +
+                                           (ptrdiff_t)x * p->residual_pixel_stride + block * 16
+                                     : 0;
+        for (int k = 0; k < 16; k++) {
+          float f = acc[k] + (r ? r[k] : 0);
+          p->output[at + k] = f < 0 ? f * p->negative_slope : f;
+        }
+      }
+}
+
+void ssat_upsample2(const void *input, ptrdiff_t input_row_stride, ptrdiff_t input_pixel_stride, void *output,
+                    ptrdiff_t output_row_stride, ptrdiff_t output_pixel_stride, int32_t input_width, int32_t input_height,
+                    int32_t pixel_bytes) {
+  for (int32_t y = 0; y < input_height * 2; y++)
+    for (int32_t x = 0; x < input_width * 2; x++)
+      memcpy((char *)output + y * output_row_stride + x * output_pixel_stride,
+             (const char *)input + (y / 2) * input_row_stride + (x / 2) * input_pixel_stride, (size_t)pixel_bytes);
+}
+
+void ssat_copy_channels(const void *input, ptrdiff_t input_row_stride, ptrdiff_t input_pixel_stride, void *output,
+                        ptrdiff_t output_row_stride, ptrdiff_t output_pixel_stride, int32_t width, int32_t height,
+                        int32_t pixel_bytes) {
+  for (int32_t y = 0; y < height; y++)
+    for (int32_t x = 0; x < width; x++)
+      memcpy((char *)output + y * output_row_stride + x * output_pixel_stride,
+             (const char *)input + y * input_row_stride + x * input_pixel_stride, (size_t)pixel_bytes);
+}

@@ -1,0 +1,96 @@
+import CKernels
+import Foundation
+
+/// A reference's makeup, encoded once: keys and makeup features of its face positions, and its skin colour. Holds no photo.
+/// Immutable after creation, so any number of threads may use one.
+public final class Look: @unchecked Sendable {
+    /// Number of reference positions.
+    package let count: Int
+    /// count x 64, length 1 each.
+    let keys: [Float]
+    /// count x 64: 61 makeup features, then twice the colour in [-1, 1].
+    let values: [Float]
+    /// Mean R'G'B' of the skin, in [-1, 1].
+    package let skinColour: SIMD3<Float>
+
+    let keyScale: Float
+    let valueScale, valueOffset: [Float]
+    /// Keys and values as the kernels of this process want them.
+    let packed: Arena
+
+    static let format = "ssat-live look 1"
+
+    init(keys: [Float], values: [Float], skinColour: SIMD3<Float>) {
+        let channels = SymmetricCorrespondence.channels
+        count = keys.count / channels
+        self.keys = keys
+        self.values = values
+        self.skinColour = skinColour
+        let largest = keys.reduce(Float(1e-6)) { max($0, abs($1)) }
+        keyScale = largest / 127
+        var scale = [Float](repeating: 1, count: channels), offset = [Float](repeating: 0, count: channels)
+        for c in 0..<channels {
+            var low = Float.infinity, high = -Float.infinity
+            for row in 0..<count {
+                low = min(low, values[row * channels + c])
+                high = max(high, values[row * channels + c])
+            }
+            scale[c] = max((high - low) / 254, 1e-6)
+            offset[c] = (high + low) / 2
+        }
+        valueScale = scale
+        valueOffset = offset
+        let s = keyScale
+        let quantizedKeys = keys.map { Int8(max(-127, min(127, ($0 / s).rounded(.toNearestOrEven)))) }
+        var quantizedValues = [Int8](repeating: 0, count: values.count)
+        for row in 0..<count {
+            for c in 0..<channels {
+                let q = ((values[row * channels + c] - offset[c]) / scale[c]).rounded(.toNearestOrEven)
+                quantizedValues[row * channels + c] = Int8(max(-127, min(127, q)))
+            }
+        }
+        let kernels = InstructionSet.current.kernels ?? InstructionSet.reference.kernels!
+        packed = Arena(size: kernels.pointee.packed_reference_size(Int32(count), Int32(channels)))
+        kernels.pointee.pack_reference(quantizedKeys, quantizedValues, Int32(count), Int32(channels), packed.base)
+    }
+
+    /// Reads a `.look` file.
+    /// - Throws: `SafetensorsError` or `LookError` when the file is not a sound look.
+    public convenience init(contentsOfFile path: String) throws {
+        let file = try Safetensors(path: path)
+        guard file.metadata["format"] == Self.format else { throw LookError.notALook(path) }
+        let keys = try file.floats(named: "keys", shape: nil)
+        let values = try file.floats(named: "values", shape: nil)
+        let skin = try file.floats(named: "skin_colour", shape: [3])
+        let channels = SymmetricCorrespondence.channels
+        guard keys.count == values.count, keys.count % channels == 0, keys.count > 0,
+            keys.count / channels <= SymmetricCorrespondence.grid * SymmetricCorrespondence.grid,
+            (keys + values + skin).allSatisfy({ $0.isFinite })
+        else { throw LookError.notALook(path) }
+        self.init(keys: keys, values: values, skinColour: SIMD3(skin[0], skin[1], skin[2]))
+    }
+
+    /// Writes a `.look` file (safetensors), aside and then renamed.
+    public func write(toFile path: String, name: String) throws {
+        let channels = SymmetricCorrespondence.channels
+        var writer = Safetensors.Writer(metadata: ["format": Self.format, "name": name])
+        writer.add("keys", shape: [count, channels], floats: keys)
+        writer.add("values", shape: [count, channels], floats: values)
+        writer.add("skin_colour", shape: [3], floats: [skinColour.x, skinColour.y, skinColour.z])
+        try writer.write(toPath: path)
+    }
+}
+
+public enum LookError: Error, CustomStringConvertible {
+    case notALook(String)
+    case noFace(String)
+    case severalFaces(String, Int)
+
+    public var description: String {
+        switch self {
+        case .notALook(let path): "\(path): not a look of this program, or damaged; make it again with 'ssat-live look create'"
+        case .noFace(let path): "\(path): no face found in the reference; use a photo with one clear face"
+        case .severalFaces(let path, let count): "\(path): \(count) faces found in the reference; crop it to one face"
+        }
+    }
+}

@@ -1,0 +1,56 @@
+import CKernels
+import Foundation
+
+/// FaceMesh: an aligned 256x256 crop to 478 landmarks (crop pixels), presence, and parsing (`FaceClass`) at 256x256.
+///
+/// Threads: one instance per thread.
+package final class FaceMesh: @unchecked Sendable {
+    private let network: Network
+    private let precision: Precision
+    private let picture, points, classes: Tensor
+
+    package private(set) var landmarks = [SIMD2<Float>](repeating: .zero, count: 478)
+    /// Probability that the crop holds a face where it should be, 0..1.
+    package private(set) var presence: Float = 0
+    package private(set) var parsing = [UInt8](repeating: 0, count: 256 * 256)
+
+    package init(weights: Safetensors, precision: Precision, instructionSet: InstructionSet = .current) throws {
+        self.precision = precision
+        var b = NetworkBuilder(weights: weights, precision: precision, instructionSet: instructionSet)
+        picture = b.input(height: 128, width: 128, channels: 12, quantization: Quantization(scale: 1 / 127.5, zeroPoint: 127.5))
+        var features = [try b.convolution("stem", picture, activation: .relu)]
+        for (level, blocks) in [(1, 1), (2, 2), (3, 2), (4, 1)] {
+            var x = try b.convolution("down\(level)", features[level - 1], stride: 2, activation: .relu)
+            for index in 0..<blocks { x = try b.residualBlock("residual\(level).\(index)", x, activation: .relu) }
+            features.append(x)
+        }
+        let gathered = try b.convolution("gather", features[4], kernel: 1, activation: .relu)
+        points = try b.convolution("points", gathered, kernel: 8, activation: .none, floatOutput: true, valid: true)
+        var q = features[4]
+        for level in [3, 2, 1, 0] {
+            q = try b.convolution("up\(level)", b.concatenate([b.upsample(q), features[level]]), activation: .relu)
+        }
+        classes = try b.convolution("classes", q, kernel: 1, activation: .none, floatOutput: true)
+        network = b.build()
+    }
+
+    /// - Parameter crop: 256x256x3 R'G'B' bytes.
+    package func run(_ crop: UnsafePointer<UInt8>) {
+        if precision == .int8 {
+            ssat_picture_to_tensor_u8(crop, 256, network.bytes(picture), Int32(picture.rowStride), Int32(picture.pixelStride))
+        } else {
+            ssat_picture_to_tensor_f32(crop, 256, network.floats(picture), Int32(picture.rowStride), Int32(picture.pixelStride))
+        }
+        network.run()
+        let p = network.floats(points)
+        for i in 0..<478 { landmarks[i] = SIMD2((p[2 * i] + 1) * 128, (p[2 * i + 1] + 1) * 128) }
+        presence = 1 / (1 + exp(-p[956]))
+        ssat_upsample_argmax(network.floats(classes), 128, Int32(classes.rowStride), Int32(classes.pixelStride), 11, &parsing)
+    }
+
+    /// Raw outputs, for tests: 957 values, and the 128x128 class scores.
+    package var rawPoints: UnsafePointer<Float> { UnsafePointer(network.floats(points)) }
+    package func rawClass(_ y: Int, _ x: Int, _ c: Int) -> Float {
+        network.floats(classes)[y * classes.rowStride + x * classes.pixelStride + c]
+    }
+}

@@ -1,0 +1,139 @@
+import CKernels
+import Foundation
+
+/// How a network computes: int8 (ships) or f32 (for checking and offline use).
+public enum Precision: String, Sendable, CaseIterable {
+    case int8, f32
+}
+
+/// Real value = (q - zeroPoint) * scale. In f32 networks (1, 0).
+package struct Quantization: Sendable, Equatable {
+    package var scale: Float
+    package var zeroPoint: Float
+    package static let identity = Quantization(scale: 1, zeroPoint: 0)
+    package init(scale: Float, zeroPoint: Float) { self.scale = scale; self.zeroPoint = zeroPoint }
+}
+
+/// A map of a network: NHWC, channels padded to 16, a border of one pixel that holds the zero point.
+/// Elements are u8 in int8 networks, except maps that leave the network (`isFloat`), which are f32 in both.
+package struct Tensor: Sendable {
+    package let height, width, channels: Int
+    package let isFloat: Bool
+    package let quantization: Quantization
+    /// Bytes from the arena's base to interior pixel (0, 0).
+    package let offset: Int
+    /// Channels, padded.
+    package var pixelStride: Int { Tensor.padded(channels) }
+    package var rowStride: Int { (width + 2) * pixelStride }
+    package var elementSize: Int { isFloat ? 4 : 1 }
+    package static func padded(_ channels: Int) -> Int { (channels + 15) / 16 * 16 }
+}
+
+/// A planned network: a list of kernel calls over one arena. Built by `NetworkBuilder`, run any number of times.
+///
+/// Threads: an instance is used by one thread at a time; instances share nothing but read-only weights.
+package final class Network: @unchecked Sendable {
+    enum Step {
+        case convolution(ssat_convolution_u8)
+        case convolutionFloat(ssat_convolution_f32)
+        case modulation(ssat_modulation_u8)
+        case modulationFloat(ModulationFloat)
+        case upsample(Copy)
+        case copy(Copy)
+    }
+
+    struct Copy {
+        var input: UnsafeRawPointer
+        var inputRow, inputPixel: Int
+        var output: UnsafeMutableRawPointer
+        var outputRow, outputPixel: Int
+        var width, height, bytes: Int
+    }
+
+    struct ModulationFloat {
+        var input: UnsafePointer<Float>, inputRow: Int, inputPixel: Int
+        var maps: UnsafePointer<Float>, mapsRow: Int, mapsPixel: Int, mapsChannels: Int, upsample: Bool
+        var mapsWidth: Int, mapsHeight: Int
+        var scale: UnsafePointer<Float>, shift: UnsafePointer<Float>, slope: Float
+        var output: UnsafeMutablePointer<Float>, outputRow: Int, outputPixel: Int
+        var width: Int, height: Int, channels: Int
+    }
+
+    private let steps: [Step]
+    private let arena: Arena
+    private let weights: [Arena]
+    private let kernels: UnsafePointer<ssat_kernels>
+
+    init(steps: [Step], arena: Arena, weights: [Arena], kernels: UnsafePointer<ssat_kernels>) {
+        self.steps = steps
+        self.arena = arena
+        self.weights = weights
+        self.kernels = kernels
+    }
+
+    package var stepCount: Int { steps.count }
+
+    package func bytes(_ tensor: Tensor) -> UnsafeMutablePointer<UInt8> {
+        (arena.base + tensor.offset).assumingMemoryBound(to: UInt8.self)
+    }
+
+    package func floats(_ tensor: Tensor) -> UnsafeMutablePointer<Float> {
+        (arena.base + tensor.offset).assumingMemoryBound(to: Float.self)
+    }
+
+    /// Runs the steps of `range`, all by default.
+    package func run(_ range: Range<Int>? = nil) {
+        for index in range ?? 0..<steps.count {
+            switch steps[index] {
+            case .convolution(var call): kernels.pointee.convolution_u8(&call)
+            case .convolutionFloat(var call): ssat_convolution_f32_run(&call)
+            case .modulation(var call): kernels.pointee.modulation_u8(&call)
+            case .modulationFloat(let call): Self.modulate(call)
+            case .upsample(let c):
+                ssat_upsample2(
+                    c.input, c.inputRow, c.inputPixel, c.output, c.outputRow, c.outputPixel, Int32(c.width), Int32(c.height),
+                    Int32(c.bytes))
+            case .copy(let c):
+                ssat_copy_channels(
+                    c.input, c.inputRow, c.inputPixel, c.output, c.outputRow, c.outputPixel, Int32(c.width), Int32(c.height),
+                    Int32(c.bytes))
+            }
+        }
+    }
+
+    /// `ssat_modulation_u8` in f32: the same formula on real values.
+    private static func modulate(_ m: ModulationFloat) {
+        for y in 0..<m.height {
+            for x in 0..<m.width {
+                let n = m.input + y * m.inputRow + x * m.inputPixel
+                let o = m.output + y * m.outputRow + x * m.outputPixel
+                var taps: (UnsafePointer<Float>, UnsafePointer<Float>, UnsafePointer<Float>, UnsafePointer<Float>)
+                var wx: Float = 0, wy: Float = 0
+                if m.upsample {
+                    let y0 = (y - 1) >> 1, x0 = (x - 1) >> 1
+                    wy = (y & 1) == 0 ? 0.75 : 0.25
+                    wx = (x & 1) == 0 ? 0.75 : 0.25
+                    let ya = max(y0, 0), yb = min(y0 + 1, m.mapsHeight - 1)
+                    let xa = max(x0, 0), xb = min(x0 + 1, m.mapsWidth - 1)
+                    taps = (
+                        m.maps + ya * m.mapsRow + xa * m.mapsPixel, m.maps + ya * m.mapsRow + xb * m.mapsPixel,
+                        m.maps + yb * m.mapsRow + xa * m.mapsPixel, m.maps + yb * m.mapsRow + xb * m.mapsPixel
+                    )
+                } else {
+                    let p = m.maps + y * m.mapsRow + x * m.mapsPixel
+                    taps = (p, p, p, p)
+                }
+                for c in 0..<m.channels {
+                    func at(_ i: Int) -> Float {
+                        let top = taps.0[i] * (1 - wx) + taps.1[i] * wx
+                        let bottom = taps.2[i] * (1 - wx) + taps.3[i] * wx
+                        return top * (1 - wy) + bottom * wy
+                    }
+                    var f = (n[c] * m.scale[c] + m.shift[c]) * (1 + at(c)) + at(m.mapsChannels + c)
+                    if f < 0 { f *= m.slope }
+                    o[c] = f
+                }
+            }
+        }
+    }
+}

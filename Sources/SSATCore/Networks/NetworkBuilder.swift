@@ -1,0 +1,244 @@
+import CKernels
+import Foundation
+
+/// What follows a convolution: f < 0 becomes f * slope.
+package enum Activation {
+    case none, relu, leakyReLU
+    var negativeSlope: Float {
+        switch self {
+        case .none: 1
+        case .relu: 0
+        case .leakyReLU: 0.1
+        }
+    }
+}
+
+/// Writes a network down, layer by layer, then plans its memory once. The same description serves int8 and f32: layers are
+/// looked up by name in the weights, which say how many channels they have.
+///
+/// Not thread-safe; used while loading.
+package struct NetworkBuilder {
+    package let precision: Precision
+    private let weights: Safetensors
+    private let kernels: UnsafePointer<ssat_kernels>
+    private var size = 0
+    private var borders: [Tensor] = []
+    private var planned: [(UnsafeMutableRawPointer) -> Network.Step] = []
+    private var packed: [Arena] = []
+
+    /// - Throws: nothing; a level that this machine lacks falls back to the reference.
+    package init(weights: Safetensors, precision: Precision, instructionSet: InstructionSet = .current) {
+        self.weights = weights
+        self.precision = precision
+        kernels = instructionSet.kernels ?? InstructionSet.reference.kernels!
+    }
+
+    /// Number of steps so far: marks the end of a stage that is run by itself.
+    package var stepCount: Int { planned.count }
+
+    /// A map that the caller fills: `quantization` matters in int8 only.
+    package mutating func input(height: Int, width: Int, channels: Int, quantization: Quantization) -> Tensor {
+        allocate(height, width, channels, isFloat: precision == .f32, precision == .f32 ? .identity : quantization)
+    }
+
+    /// `name.output` of an int8 file: scale and zero point of a map that the file describes.
+    package func quantization(_ name: String) throws -> Quantization {
+        if precision == .f32 { return .identity }
+        let values = try weights.floats(named: name + ".output", shape: [2])
+        return Quantization(scale: values[0], zeroPoint: values[1])
+    }
+
+    /// Convolution with folded normalization, optional residual addition, then the activation. Same padding unless `valid`.
+    /// - Parameter floatOutput: the map leaves the network as f32.
+    package mutating func convolution(
+        _ name: String, _ x: Tensor, kernel: Int = 3, stride: Int = 1, activation: Activation = .leakyReLU,
+        residual: Tensor? = nil, floatOutput: Bool = false, valid: Bool = false
+    ) throws -> Tensor {
+        let height = valid ? x.height - kernel + 1 : (x.height + stride - 1) / stride
+        let width = valid ? x.width - kernel + 1 : (x.width + stride - 1) / stride
+        let pad = valid ? 0 : kernel / 2
+        let inputs = x.pixelStride
+        if precision == .f32 {
+            let bias = try weights.floats(named: name + ".bias", shape: nil)
+            let outputs = Tensor.padded(bias.count)
+            let raw = try weights.floats(named: name + ".weight", shape: [bias.count, x.channels, kernel, kernel])
+            var ordered = [Float](repeating: 0, count: outputs * kernel * kernel * inputs)
+            for o in 0..<bias.count {
+                for c in 0..<x.channels {
+                    for tap in 0..<kernel * kernel {
+                        ordered[(o * kernel * kernel + tap) * inputs + c] = raw[(o * x.channels + c) * kernel * kernel + tap]
+                    }
+                }
+            }
+            let store = hold(ssat_packed_weights_f32_count(Int32(outputs), Int32(kernel), Int32(inputs)) * 4)
+            ssat_pack_weights_f32(
+                ordered, Int32(outputs), Int32(kernel), Int32(inputs), store.base.assumingMemoryBound(to: Float.self))
+            let biases = hold(copying: bias, padded: outputs)
+            let y = allocate(height, width, bias.count, isFloat: true, .identity)
+            planned.append { base in
+                func at(_ t: Tensor) -> UnsafeMutablePointer<Float> { (base + t.offset).assumingMemoryBound(to: Float.self) }
+                return .convolutionFloat(
+                    ssat_convolution_f32(
+                        input: at(x), input_row_stride: Int32(x.rowStride), input_pixel_stride: Int32(x.pixelStride),
+                        input_channels: Int32(inputs), kernel: Int32(kernel), stride: Int32(stride), pad: Int32(pad),
+                        weights: store.base.assumingMemoryBound(to: Float.self),
+                        bias: biases.base.assumingMemoryBound(to: Float.self), residual: residual.map { UnsafePointer(at($0)) },
+                        residual_row_stride: Int32(residual?.rowStride ?? 0),
+                        residual_pixel_stride: Int32(residual?.pixelStride ?? 0), negative_slope: activation.negativeSlope,
+                        output_width: Int32(width), output_height: Int32(height), output_channels: Int32(outputs),
+                        output: at(y), output_row_stride: Int32(y.rowStride), output_pixel_stride: Int32(y.pixelStride)))
+            }
+            return y
+        }
+        let bias = try weights.int32s(named: name + ".bias", shape: nil)
+        let outputs = Tensor.padded(bias.count)
+        let raw = try weights.int8s(named: name + ".weight", shape: [bias.count, kernel, kernel, x.channels])
+        var ordered = [Int8](repeating: 0, count: outputs * kernel * kernel * inputs)
+        for row in 0..<bias.count * kernel * kernel {
+            for c in 0..<x.channels { ordered[row * inputs + c] = raw[row * x.channels + c] }
+        }
+        let store = hold(kernels.pointee.packed_weights_size(Int32(outputs), Int32(kernel), Int32(inputs)))
+        kernels.pointee.pack_weights_s8(ordered, Int32(outputs), Int32(kernel), Int32(inputs), store.base)
+        let biases = hold(copying: bias, padded: outputs)
+        let multipliers = hold(
+            copying: try weights.floats(named: name + ".multiplier", shape: [bias.count]), padded: outputs)
+        let q = floatOutput ? Quantization.identity : try quantization(name)
+        let added = residual == nil ? [0, 0] : try weights.floats(named: name + ".residual", shape: [2])
+        let y = allocate(height, width, bias.count, isFloat: floatOutput, q)
+        planned.append { base in
+            func at(_ t: Tensor) -> UnsafeMutablePointer<UInt8> { (base + t.offset).assumingMemoryBound(to: UInt8.self) }
+            return .convolution(
+                ssat_convolution_u8(
+                    input: at(x), input_row_stride: Int32(x.rowStride), input_pixel_stride: Int32(x.pixelStride),
+                    input_channels: Int32(inputs), kernel: Int32(kernel), stride: Int32(stride), pad: Int32(pad),
+                    weights: store.base, bias: biases.base.assumingMemoryBound(to: Int32.self),
+                    multiplier: multipliers.base.assumingMemoryBound(to: Float.self),
+                    residual: residual.map { UnsafePointer(at($0)) }, residual_row_stride: Int32(residual?.rowStride ?? 0),
+                    residual_pixel_stride: Int32(residual?.pixelStride ?? 0), residual_zero_point: Int32(added[1]),
+                    residual_scale: added[0], negative_slope: activation.negativeSlope, output_width: Int32(width),
+                    output_height: Int32(height), output_channels: Int32(outputs), output: floatOutput ? nil : at(y),
+                    output_f32: floatOutput ? (base + y.offset).assumingMemoryBound(to: Float.self) : nil,
+                    output_row_stride: Int32(y.rowStride), output_pixel_stride: Int32(y.pixelStride),
+                    output_zero_point: Int32(q.zeroPoint)))
+        }
+        return y
+    }
+
+    /// Two 3x3 convolutions and the identity (He et al., CVPR 2016).
+    package mutating func residualBlock(_ name: String, _ x: Tensor, activation: Activation = .leakyReLU) throws -> Tensor {
+        let y = try convolution(name + ".first", x, activation: activation)
+        return try convolution(name + ".second", y, activation: activation, residual: x)
+    }
+
+    /// Nearest-neighbour doubling.
+    package mutating func upsample(_ x: Tensor) -> Tensor {
+        let y = allocate(x.height * 2, x.width * 2, x.channels, isFloat: x.isFloat, x.quantization)
+        let e = x.elementSize
+        planned.append { base in
+            .upsample(
+                Network.Copy(
+                    input: base + x.offset, inputRow: x.rowStride * e, inputPixel: x.pixelStride * e, output: base + y.offset,
+                    outputRow: y.rowStride * e, outputPixel: y.pixelStride * e, width: x.width, height: x.height,
+                    bytes: x.pixelStride * e))
+        }
+        return y
+    }
+
+    /// Channels side by side. In int8 the parts keep their own scales; the weights of the reader account for them, and each
+    /// part's border keeps its own zero point.
+    package mutating func concatenate(_ parts: [Tensor]) -> Tensor {
+        let y = allocate(
+            parts[0].height, parts[0].width, parts.reduce(0) { $0 + $1.channels }, isFloat: parts[0].isFloat,
+            parts[0].quantization)
+        var channel = 0
+        for x in parts {
+            let e = x.elementSize, start = channel
+            // The border travels too: it holds this part's zero point.
+            planned.append { base in
+                .copy(
+                    Network.Copy(
+                        input: base + x.offset - (x.rowStride + x.pixelStride) * e, inputRow: x.rowStride * e,
+                        inputPixel: x.pixelStride * e,
+                        output: base + y.offset - (y.rowStride + y.pixelStride - start) * e, outputRow: y.rowStride * e,
+                        outputPixel: y.pixelStride * e, width: x.width + 2, height: x.height + 2, bytes: x.channels * e))
+            }
+            channel += x.channels
+        }
+        return y
+    }
+
+    /// Feature modulation followed by leaky ReLU. `maps` holds gamma, then beta, at the size of `x` or half of it.
+    package mutating func modulate(_ name: String, _ x: Tensor, maps: Tensor) throws -> Tensor {
+        let scale = hold(copying: try weights.floats(named: name + ".scale", shape: [x.channels]), padded: x.pixelStride)
+        let shift = hold(copying: try weights.floats(named: name + ".shift", shape: [x.channels]), padded: x.pixelStride)
+        let q = try quantization(name)
+        let y = allocate(x.height, x.width, x.channels, isFloat: precision == .f32, q)
+        let upsample = maps.height != x.height
+        let slope = Activation.leakyReLU.negativeSlope
+        if precision == .f32 {
+            planned.append { base in
+                func at(_ t: Tensor) -> UnsafeMutablePointer<Float> { (base + t.offset).assumingMemoryBound(to: Float.self) }
+                return .modulationFloat(
+                    Network.ModulationFloat(
+                        input: at(x), inputRow: x.rowStride, inputPixel: x.pixelStride, maps: at(maps), mapsRow: maps.rowStride,
+                        mapsPixel: maps.pixelStride, mapsChannels: maps.channels / 2, upsample: upsample,
+                        mapsWidth: maps.width, mapsHeight: maps.height, scale: scale.base.assumingMemoryBound(to: Float.self),
+                        shift: shift.base.assumingMemoryBound(to: Float.self), slope: slope, output: at(y),
+                        outputRow: y.rowStride, outputPixel: y.pixelStride, width: y.width, height: y.height,
+                        channels: x.channels))
+            }
+            return y
+        }
+        let p = try weights.floats(named: name + ".parameters", shape: [4])
+        planned.append { base in
+            func at(_ t: Tensor) -> UnsafeMutablePointer<UInt8> { (base + t.offset).assumingMemoryBound(to: UInt8.self) }
+            return .modulation(
+                ssat_modulation_u8(
+                    input: at(x), input_row_stride: Int32(x.rowStride), input_pixel_stride: Int32(x.pixelStride),
+                    modulation: at(maps), modulation_row_stride: Int32(maps.rowStride),
+                    modulation_pixel_stride: Int32(maps.pixelStride), upsample: upsample ? 2 : 1,
+                    scale: scale.base.assumingMemoryBound(to: Float.self),
+                    shift: shift.base.assumingMemoryBound(to: Float.self), gamma_scale: p[0], gamma_offset: p[1],
+                    beta_scale: p[2], beta_offset: p[3], negative_slope: slope, output_inverse_scale: 1 / q.scale,
+                    width: Int32(y.width), height: Int32(y.height), channels: Int32(y.pixelStride), output: at(y),
+                    output_row_stride: Int32(y.rowStride), output_pixel_stride: Int32(y.pixelStride),
+                    output_zero_point: Int32(q.zeroPoint)))
+        }
+        return y
+    }
+
+    /// Plans the memory, fills the borders, and returns the runnable network.
+    package func build() -> Network {
+        let arena = Arena(size: size)
+        for t in borders where !t.isFloat {
+            let whole = arena.base + t.offset - (t.rowStride + t.pixelStride)
+            memset(whole, Int32(t.quantization.zeroPoint.rounded()), t.rowStride * (t.height + 2))
+        }
+        return Network(steps: planned.map { $0(arena.base) }, arena: arena, weights: packed, kernels: kernels)
+    }
+
+    private mutating func allocate(_ height: Int, _ width: Int, _ channels: Int, isFloat: Bool, _ q: Quantization) -> Tensor {
+        let element = isFloat ? 4 : 1
+        let pixel = Tensor.padded(channels)
+        let row = (width + 2) * pixel
+        let tensor = Tensor(
+            height: height, width: width, channels: channels, isFloat: isFloat, quantization: q,
+            offset: size + (row + pixel) * element)
+        // 64 spare bytes: vector loads may run past the last pixel.
+        size = (size + row * (height + 2) * element + 64 + 63) / 64 * 64
+        borders.append(tensor)
+        return tensor
+    }
+
+    private mutating func hold(_ size: Int) -> Arena {
+        let arena = Arena(size: size)
+        packed.append(arena)
+        return arena
+    }
+
+    private mutating func hold<T>(copying values: [T], padded count: Int) -> Arena {
+        let arena = hold(count * MemoryLayout<T>.stride)
+        values.withUnsafeBytes { arena.base.copyMemory(from: $0.baseAddress!, byteCount: $0.count) }
+        return arena
+    }
+}

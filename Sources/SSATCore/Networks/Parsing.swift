@@ -1,0 +1,17 @@
+/// Classes of the parsing map that FaceMesh predicts.
+public enum FaceClass: UInt8, CaseIterable, Sendable {
+    case background, skin, nose, eye, brow, earOrNeck, hair, upperLip, lowerLip, innerMouth, cover
+
+    /// SSAT knows ten classes: whatever covers the face counts as mouth interior, which takes no makeup.
+    var ssatClass: UInt8 { self == .cover ? FaceClass.innerMouth.rawValue : rawValue }
+
+    /// Skin, nose, brows and lips take makeup.
+    var takesMakeup: Bool {
+        switch self {
+        case .skin, .nose, .brow, .upperLip, .lowerLip: true
+        default: false
+        }
+    }
+
+    static let makeupTable: [Bool] = allCases.map(\.takesMakeup)
+}

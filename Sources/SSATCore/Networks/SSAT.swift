@@ -1,0 +1,213 @@
+import CKernels
+import Foundation
+
+/// The live SSAT network: encoders, fusion, correspondence and decoder over 256x256 aligned crops.
+///
+/// Threads: one instance per thread; create several for several frames at once. Weights are packed per instance.
+package final class SSAT: @unchecked Sendable {
+    package static let size = 256
+
+    private let network: Network
+    private let encoderSteps: Int
+    private let precision: Precision
+    private let temperature: Float
+    private let kernels: UnsafePointer<ssat_kernels>
+    private let picture, parsing, uvFeatures, keys, makeup, colours, gate, head: Tensor
+    package let correspondence = Box()
+
+    private let makeupNetwork: Network
+    private let makeupPicture, makeupFeatures: Tensor
+
+    private var average = [Float](repeating: 0, count: 64 * 64 * 3)
+    private var difference = [Float](repeating: 0, count: 64 * 64 * 3)
+    private var relative = [Float](repeating: 0, count: 64 * 64 * 3)
+    private var wash = [Float](repeating: 0, count: 64 * 64 * 3)
+    private var reduced = [UInt8](repeating: 0, count: size * size)
+    /// Mean skin colour of the crop that was encoded last, in [-1, 1].
+    package private(set) var skinColour = SIMD3<Float>(repeating: 0)
+
+    /// Hides the correspondence type from the package interface.
+    package final class Box { let value = SymmetricCorrespondence() }
+
+    /// - Throws: `SafetensorsError` when the weights lack a layer or have another shape.
+    package init(weights: Safetensors, precision: Precision, instructionSet: InstructionSet = .current) throws {
+        self.precision = precision
+        kernels = instructionSet.kernels ?? InstructionSet.reference.kernels!
+        temperature = try weights.floats(named: "temperature", shape: [1])[0]
+
+        var builder = NetworkBuilder(weights: weights, precision: precision, instructionSet: instructionSet)
+        let pixel = Quantization(scale: 1 / 127.5, zeroPoint: 127.5)
+        picture = builder.input(height: 128, width: 128, channels: 12, quantization: pixel)
+        parsing = builder.input(height: 128, width: 128, channels: 40, quantization: .identity)
+        uvFeatures = builder.input(
+            height: 64, width: 64, channels: 13, quantization: Quantization(scale: 1 / 127, zeroPoint: 128))
+        let content = try ContentEncoder(picture: picture, into: &builder)
+        let semantic = try SemanticEncoder(parsing: parsing, uvFeatures: uvFeatures, into: &builder)
+        keys = try FeatureFusion(content: content, semantic: semantic, uvFeatures: uvFeatures, into: &builder).keys
+        encoderSteps = builder.stepCount
+        makeup = builder.input(
+            height: 64, width: 64, channels: 64, quantization: try builder.quantization("decoder.makeup"))
+        colours = builder.input(
+            height: 64, width: 64, channels: 9, quantization: try builder.quantization("decoder.colours"))
+        let decoder = try Decoder(content: content, semantic: semantic, colours: colours, makeup: makeup, into: &builder)
+        gate = decoder.gate
+        head = decoder.head
+        network = builder.build()
+
+        var second = NetworkBuilder(weights: weights, precision: precision, instructionSet: instructionSet)
+        makeupPicture = second.input(height: 128, width: 128, channels: 12, quantization: pixel)
+        makeupFeatures = try MakeupEncoder(picture: makeupPicture, into: &second).features
+        makeupNetwork = second.build()
+    }
+
+    /// Content, semantics and keys of a crop.
+    /// - Parameters:
+    ///   - crop: 256x256x3 R'G'B' bytes.
+    ///   - classes: 256x256 `FaceClass` values.
+    ///   - uv: 64x64x13 UV features of the mesh.
+    package func encode(crop: UnsafePointer<UInt8>, classes: UnsafePointer<UInt8>, uv: UnsafePointer<Float>) {
+        let size = Int32(Self.size)
+        for i in 0..<Self.size * Self.size { reduced[i] = classes[i] == FaceClass.cover.rawValue ? FaceClass.innerMouth.rawValue : classes[i] }
+        if precision == .int8 {
+            ssat_picture_to_tensor_u8(crop, size, network.bytes(picture), Int32(picture.rowStride), Int32(picture.pixelStride))
+            ssat_parsing_to_tensor_u8(reduced, size, 10, network.bytes(parsing), Int32(parsing.rowStride), Int32(parsing.pixelStride))
+        } else {
+            ssat_picture_to_tensor_f32(crop, size, network.floats(picture), Int32(picture.rowStride), Int32(picture.pixelStride))
+            ssat_parsing_to_tensor_f32(reduced, size, 10, network.floats(parsing), Int32(parsing.rowStride), Int32(parsing.pixelStride))
+        }
+        for y in 0..<64 {
+            for x in 0..<64 { store(uv + (y * 64 + x) * 13, 13, uvFeatures, y, x) }
+        }
+        ssat_average_blocks(crop, &average)
+        measureSkin(classes)
+        network.run(0..<encoderSteps)
+        let map = network.floats(keys)
+        correspondence.value.prepare(keys: map, rowStride: keys.rowStride, pixelStride: keys.pixelStride, parsing: classes)
+    }
+
+    /// The look of the crop that was encoded last.
+    package func makeLook(crop: UnsafePointer<UInt8>) -> Look {
+        let size = Int32(Self.size)
+        if precision == .int8 {
+            ssat_picture_to_tensor_u8(
+                crop, size, makeupNetwork.bytes(makeupPicture), Int32(makeupPicture.rowStride), Int32(makeupPicture.pixelStride))
+        } else {
+            ssat_picture_to_tensor_f32(
+                crop, size, makeupNetwork.floats(makeupPicture), Int32(makeupPicture.rowStride), Int32(makeupPicture.pixelStride))
+        }
+        makeupNetwork.run()
+        let positions = correspondence.value.positions
+        let features = makeupNetwork.floats(makeupFeatures)
+        var values: [Float] = []
+        values.reserveCapacity(positions.count * 64)
+        for position in positions {
+            let y = Int(position) / 64, x = Int(position) % 64
+            let f = features + y * makeupFeatures.rowStride + x * makeupFeatures.pixelStride
+            for c in 0..<61 { values.append(f[c]) }
+            for c in 0..<3 { values.append(average[Int(position) * 3 + c] * 2) }
+        }
+        var normalized = [Float](repeating: 0, count: positions.count * 64)
+        SymmetricCorrespondence.normalize(
+            network.floats(keys), rowStride: keys.rowStride, pixelStride: keys.pixelStride, positions: positions,
+            into: &normalized)
+        return Look(keys: normalized, values: values, skinColour: skinColour)
+    }
+
+    /// The change that gives the crop that was encoded last the makeup of `look`.
+    /// - Parameters:
+    ///   - tone: reference skin colour minus the source's, in [-1, 1] units (smoothed by the caller).
+    ///   - weight: 256x256, 0..1: where makeup goes and how strong.
+    ///   - change: 256x256x3 R'G'B' differences, in units of full scale.
+    package func transfer(
+        _ look: Look, tone: SIMD3<Float>, weight: UnsafePointer<Float>, change: UnsafeMutablePointer<Float>
+    ) {
+        clear(makeup)
+        for i in 0..<64 * 64 * 3 { difference[i] = -average[i] * 0.5 }
+        var warpedColour = [Float](repeating: 0, count: 64 * 64 * 3)
+        correspondence.value.warp(look, temperature: temperature, precision: precision, kernels: kernels) { cell, values in
+            store(values, 64, makeup, cell / 64, cell % 64)
+            for c in 0..<3 {
+                warpedColour[cell * 3 + c] = values[61 + c] / 2
+                difference[cell * 3 + c] = (values[61 + c] / 2 - average[cell * 3 + c]) * 0.5
+            }
+        }
+        for cell in 0..<64 * 64 {
+            for c in 0..<3 { relative[cell * 3 + c] = difference[cell * 3 + c] - tone[c] * 0.5 }
+        }
+        var joined: (Float, Float, Float, Float, Float, Float, Float, Float, Float) = (0, 0, 0, 0, 0, 0, 0, 0, 0)
+        for cell in 0..<64 * 64 {
+            let i = cell * 3
+            joined = (
+                warpedColour[i], warpedColour[i + 1], warpedColour[i + 2], difference[i], difference[i + 1], difference[i + 2],
+                relative[i], relative[i + 1], relative[i + 2]
+            )
+            withUnsafePointer(to: &joined) {
+                $0.withMemoryRebound(to: Float.self, capacity: 9) { store($0, 9, colours, cell / 64, cell % 64) }
+            }
+        }
+        network.run(encoderSteps..<network.stepCount)
+        ssat_assemble_change(
+            network.floats(gate), Int32(gate.rowStride), Int32(gate.pixelStride), network.floats(head), Int32(head.rowStride),
+            Int32(head.pixelStride), difference, relative, weight, &wash, change)
+    }
+
+    /// Runs the decoder alone on given maps (64x64x64 and 64x64x9), for tests.
+    package func decode(makeup values: [Float], colours joined: [Float]) {
+        values.withUnsafeBufferPointer { v in
+            joined.withUnsafeBufferPointer { j in
+                for cell in 0..<64 * 64 {
+                    store(v.baseAddress! + cell * 64, 64, makeup, cell / 64, cell % 64)
+                    store(j.baseAddress! + cell * 9, 9, colours, cell / 64, cell % 64)
+                }
+            }
+        }
+        network.run(encoderSteps..<network.stepCount)
+    }
+
+    package func rawKey(_ y: Int, _ x: Int, _ c: Int) -> Float { network.floats(keys)[y * keys.rowStride + x * keys.pixelStride + c] }
+    package func rawGate(_ y: Int, _ x: Int, _ c: Int) -> Float { network.floats(gate)[y * gate.rowStride + x * gate.pixelStride + c] }
+    package func rawHead(_ y: Int, _ x: Int, _ c: Int) -> Float { network.floats(head)[y * head.rowStride + x * head.pixelStride + c] }
+    package func rawMakeup(_ y: Int, _ x: Int, _ c: Int) -> Float {
+        makeupNetwork.floats(makeupFeatures)[y * makeupFeatures.rowStride + x * makeupFeatures.pixelStride + c]
+    }
+
+    private func store(_ values: UnsafePointer<Float>, _ count: Int, _ tensor: Tensor, _ y: Int, _ x: Int) {
+        let at = y * tensor.rowStride + x * tensor.pixelStride
+        if precision == .int8 {
+            ssat_quantize_u8(
+                values, Int32(count), 1 / tensor.quantization.scale, Int32(tensor.quantization.zeroPoint), network.bytes(tensor) + at)
+        } else {
+            (network.floats(tensor) + at).update(from: values, count: count)
+        }
+    }
+
+    private func clear(_ tensor: Tensor) {
+        for y in 0..<tensor.height {
+            if precision == .int8 {
+                memset(network.bytes(tensor) + y * tensor.rowStride, Int32(tensor.quantization.zeroPoint), tensor.width * tensor.pixelStride)
+            } else {
+                memset(network.floats(tensor) + y * tensor.rowStride, 0, tensor.width * tensor.pixelStride * 4)
+            }
+        }
+    }
+
+    /// Mean colour of skin and nose, each 64x64 cell weighted by its share of skin.
+    private func measureSkin(_ classes: UnsafePointer<UInt8>) {
+        var sum = SIMD3<Float>(repeating: 0), total: Float = 0
+        for y in 0..<64 {
+            for x in 0..<64 {
+                var count = 0
+                for dy in 0..<4 {
+                    for dx in 0..<4 {
+                        let k = classes[(y * 4 + dy) * 256 + x * 4 + dx]
+                        if k == FaceClass.skin.rawValue || k == FaceClass.nose.rawValue { count += 1 }
+                    }
+                }
+                let i = (y * 64 + x) * 3
+                sum += SIMD3(average[i], average[i + 1], average[i + 2]) * Float(count)
+                total += Float(count)
+            }
+        }
+        skinColour = total > 0 ? sum / total : SIMD3(repeating: 0)
+    }
+}

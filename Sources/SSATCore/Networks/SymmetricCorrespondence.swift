@@ -1,0 +1,126 @@
+import CKernels
+import Foundation
+
+/// SSCFT (SSAT, section 3.3) in one direction: every face position of the source attends to all face positions of the
+/// reference. Positions are cells of the 64x64 grid; only cells that are mostly makeup-able take part.
+///
+/// Threads: one instance per thread. Buffers grow to the largest face seen, then stay.
+final class SymmetricCorrespondence: @unchecked Sendable {
+    static let grid = 64, channels = 64
+
+    private(set) var positions: [Int32] = []
+    private var normalized = [Float](repeating: 0, count: grid * grid * channels)
+    private var queries = [Int8](repeating: 0, count: grid * grid * channels)
+    private var warped = [Float](repeating: 0, count: grid * grid * channels)
+    private var scores = [Float](repeating: 0, count: grid * grid)
+    private var scratch = Arena(size: 64)
+
+    init() { positions.reserveCapacity(Self.grid * Self.grid) }
+
+    /// Cells of which more than half the pixels take makeup. `parsing`: 256x256 classes of `FaceClass`.
+    static func makeupPositions(_ parsing: UnsafePointer<UInt8>, into positions: inout [Int32]) {
+        positions.removeAll(keepingCapacity: true)
+        for y in 0..<grid {
+            for x in 0..<grid {
+                var count = 0
+                for dy in 0..<4 {
+                    for dx in 0..<4 where FaceClass.makeupTable[Int(parsing[(y * 4 + dy) * 256 + x * 4 + dx])] { count += 1 }
+                }
+                if count > 8 { positions.append(Int32(y * grid + x)) }
+            }
+        }
+    }
+
+    /// Keys of the chosen positions: the spatial mean over the whole grid is taken off, then each has length 1.
+    static func normalize(
+        _ keys: UnsafePointer<Float>, rowStride: Int, pixelStride: Int, positions: [Int32], into output: inout [Float]
+    ) {
+        var mean = [Float](repeating: 0, count: channels)
+        for y in 0..<grid {
+            for x in 0..<grid {
+                let k = keys + y * rowStride + x * pixelStride
+                for c in 0..<channels { mean[c] += k[c] }
+            }
+        }
+        for c in 0..<channels { mean[c] /= Float(grid * grid) }
+        for (row, position) in positions.enumerated() {
+            let k = keys + Int(position) / grid * rowStride + Int(position) % grid * pixelStride
+            var sum: Float = 0
+            for c in 0..<channels {
+                let d = k[c] - mean[c]
+                sum += d * d
+            }
+            let inverse = 1 / max(sum.squareRoot(), 1e-12)
+            for c in 0..<channels { output[row * channels + c] = (k[c] - mean[c]) * inverse }
+        }
+    }
+
+    /// Takes the source's keys (64x64x64 f32 map) and its parsing.
+    func prepare(keys: UnsafePointer<Float>, rowStride: Int, pixelStride: Int, parsing: UnsafePointer<UInt8>) {
+        Self.makeupPositions(parsing, into: &positions)
+        Self.normalize(keys, rowStride: rowStride, pixelStride: pixelStride, positions: positions, into: &normalized)
+    }
+
+    /// Makeup features of the reference carried to the source: calls `body` with (cell, 64 values) for each position.
+    func warp(
+        _ look: Look, temperature: Float, precision: Precision, kernels: UnsafePointer<ssat_kernels>,
+        _ body: (Int, UnsafePointer<Float>) -> Void
+    ) {
+        let count = positions.count
+        guard count > 0, look.count > 0 else { return }
+        if precision == .int8 {
+            attendInt8(look, temperature, kernels)
+        } else {
+            attendFloat(look, temperature)
+        }
+        warped.withUnsafeBufferPointer { values in
+            for row in 0..<count { body(Int(positions[row]), values.baseAddress! + row * Self.channels) }
+        }
+    }
+
+    private func attendInt8(_ look: Look, _ temperature: Float, _ kernels: UnsafePointer<ssat_kernels>) {
+        let count = positions.count * Self.channels
+        var largest: Float = 1e-6
+        for i in 0..<count { largest = max(largest, abs(normalized[i])) }
+        let scale = largest / 127
+        for i in 0..<count { queries[i] = Int8(max(-127, min(127, (normalized[i] / scale).rounded(.toNearestOrEven)))) }
+        let need = kernels.pointee.attention_scratch_size(Int32(look.count), Int32(Self.channels))
+        if scratch.size < need { scratch = Arena(size: need) }
+        queries.withUnsafeBufferPointer { q in
+            warped.withUnsafeMutableBufferPointer { out in
+                look.valueScale.withUnsafeBufferPointer { valueScale in
+                    look.valueOffset.withUnsafeBufferPointer { valueOffset in
+                        var call = ssat_attention_s8(
+                            queries: q.baseAddress!, query_count: Int32(positions.count), reference: look.packed.base,
+                            reference_count: Int32(look.count), temperature_scale: temperature * scale * look.keyScale,
+                            value_channels: Int32(Self.channels), value_scale: valueScale.baseAddress!,
+                            value_offset: valueOffset.baseAddress!, output: out.baseAddress!, scratch: scratch.base)
+                        kernels.pointee.attention_s8(&call)
+                    }
+                }
+            }
+        }
+    }
+
+    private func attendFloat(_ look: Look, _ temperature: Float) {
+        let channels = Self.channels
+        for row in 0..<positions.count {
+            var largest = -Float.infinity
+            for j in 0..<look.count {
+                var s: Float = 0
+                for c in 0..<channels { s += normalized[row * channels + c] * look.keys[j * channels + c] }
+                scores[j] = s * temperature
+                largest = max(largest, scores[j])
+            }
+            for c in 0..<channels { warped[row * channels + c] = 0 }
+            var total: Float = 0
+            for j in 0..<look.count {
+                let p = exp(scores[j] - largest)
+                if p < 1e-8 { continue }
+                total += p
+                for c in 0..<channels { warped[row * channels + c] += p * look.values[j * channels + c] }
+            }
+            for c in 0..<channels { warped[row * channels + c] /= total }
+        }
+    }
+}

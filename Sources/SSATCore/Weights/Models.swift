@@ -1,0 +1,25 @@
+import EmbeddedModels
+import Foundation
+
+/// The networks that ship inside the binary.
+public enum Models {
+    static func load(_ name: ssat_model_name, _ label: String) throws -> Safetensors {
+        let model = ssat_embedded_model(name)
+        let data = Data(bytesNoCopy: UnsafeMutableRawPointer(mutating: model.bytes), count: model.size, deallocator: .none)
+        return try Safetensors(data: data, source: "built-in \(label)")
+    }
+
+    package static func faceDetector(_ precision: Precision) throws -> Safetensors {
+        try load(precision == .int8 ? SSAT_MODEL_FACE_DETECTOR : SSAT_MODEL_FACE_DETECTOR_FLOAT, "face detector")
+    }
+
+    package static func faceMesh(_ precision: Precision) throws -> Safetensors {
+        try load(precision == .int8 ? SSAT_MODEL_FACE_MESH : SSAT_MODEL_FACE_MESH_FLOAT, "face mesh")
+    }
+
+    package static func ssatLive(_ precision: Precision) throws -> Safetensors {
+        try load(precision == .int8 ? SSAT_MODEL_SSAT_LIVE : SSAT_MODEL_SSAT_LIVE_FLOAT, "SSAT live")
+    }
+
+    package static func canonicalMesh() throws -> Safetensors { try load(SSAT_MODEL_CANONICAL_MESH, "canonical mesh") }
+}

@@ -1,0 +1,114 @@
+import Foundation
+import Testing
+
+import SSATCore
+
+/// Networks against goldens that PyTorch computed (Training/ssat_training/export_*.py): f32 within 1e-3 of the range, int8
+/// bit-exact up to the last conversion to f32.
+struct NetworkGoldenTests {
+    static func golden(_ name: String) throws -> Safetensors {
+        let url = Bundle.module.url(forResource: "\(name).golden", withExtension: "safetensors", subdirectory: "Fixtures")
+        return try Safetensors(path: #require(url).path)
+    }
+
+    static func worst(_ golden: [Float], _ value: (Int) -> Float) -> (error: Float, range: Float) {
+        var error: Float = 0, range: Float = 1e-6
+        for (index, wanted) in golden.enumerated() {
+            error = max(error, abs(wanted - value(index)))
+            range = max(range, abs(wanted))
+        }
+        return (error, range)
+    }
+
+    static let levels = InstructionSet.allCases.filter { $0.kernels != nil }
+
+    @Test(arguments: levels) func faceMeshInt8(level: InstructionSet) throws {
+        try checkFaceMesh(.int8, level, tolerance: 1e-6)
+    }
+
+    @Test func faceMeshFloat() throws { try checkFaceMesh(.f32, .reference, tolerance: 1e-3) }
+
+    private func checkFaceMesh(_ precision: Precision, _ level: InstructionSet, tolerance: Float) throws {
+        let golden = try Self.golden("face_mesh")
+        let mesh = try FaceMesh(weights: Models.faceMesh(precision), precision: precision, instructionSet: level)
+        mesh.run(try golden.uint8s(named: "picture", shape: [256, 256, 3]))
+        let kind = precision == .int8 ? "int8" : "float"
+        let points = Self.worst(try golden.floats(named: "\(kind).0", shape: [1, 1, 957])) { mesh.rawPoints[$0] }
+        #expect(points.error <= tolerance * points.range)
+        let classes = Self.worst(try golden.floats(named: "\(kind).1", shape: [32, 32, 11])) {
+            mesh.rawClass($0 / (32 * 11) * 4, $0 / 11 % 32 * 4, $0 % 11)
+        }
+        #expect(classes.error <= tolerance * classes.range)
+    }
+
+    @Test(arguments: levels) func faceDetectorInt8(level: InstructionSet) throws {
+        try checkDetector(.int8, level, tolerance: 1e-6)
+    }
+
+    @Test func faceDetectorFloat() throws { try checkDetector(.f32, .reference, tolerance: 1e-3) }
+
+    private func checkDetector(_ precision: Precision, _ level: InstructionSet, tolerance: Float) throws {
+        let golden = try Self.golden("face_detector")
+        let detector = try FaceDetector(weights: Models.faceDetector(precision), precision: precision, instructionSet: level)
+        _ = detector.run(try golden.uint8s(named: "picture", shape: [320, 320, 3]))
+        for (index, size) in [40, 20, 10].enumerated() {
+            let wanted = try golden.floats(named: "\(precision == .int8 ? "int8" : "float").\(index)", shape: [size, size, 15])
+            let map = Self.worst(wanted) { detector.value(index, $0 / (size * 15), $0 / 15 % size, $0 % 15) }
+            #expect(map.error <= tolerance * map.range)
+        }
+    }
+
+    @Test(arguments: levels) func ssatInt8(level: InstructionSet) throws { try checkSSAT(.int8, level, tolerance: 1e-6) }
+
+    @Test func ssatFloat() throws { try checkSSAT(.f32, .reference, tolerance: 1e-3) }
+
+    private func checkSSAT(_ precision: Precision, _ level: InstructionSet, tolerance: Float) throws {
+        let golden = try Self.golden("ssat_live")
+        let network = try SSAT(weights: Models.ssatLive(precision), precision: precision, instructionSet: level)
+        let crop = try golden.uint8s(named: "crop_a", shape: [256, 256, 3])
+        network.encode(
+            crop: crop, classes: try golden.uint8s(named: "parsing_a", shape: [256, 256]),
+            uv: try golden.floats(named: "uv_features_a", shape: [64, 64, 13]))
+        let kind = precision == .int8 ? "int8" : "float"
+        let keys = Self.worst(try golden.floats(named: "\(kind).keys", shape: [16, 16, 64])) {
+            network.rawKey($0 / (16 * 64) * 4, $0 / 64 % 16 * 4, $0 % 64)
+        }
+        #expect(keys.error <= tolerance * keys.range)
+        _ = network.makeLook(crop: crop)
+        let makeup = Self.worst(try golden.floats(named: "\(kind).makeup", shape: [16, 16, 61])) {
+            network.rawMakeup($0 / (16 * 61) * 4, $0 / 61 % 16 * 4, $0 % 61)
+        }
+        #expect(makeup.error <= tolerance * makeup.range)
+        network.decode(
+            makeup: try golden.floats(named: "makeup", shape: [64, 64, 64]), colours: try golden.floats(named: "colours", shape: [64, 64, 9]))
+        let head = Self.worst(try golden.floats(named: "\(kind).head", shape: [32, 32, 12])) {
+            network.rawHead($0 / (32 * 12) * 4, $0 / 12 % 32 * 4, $0 % 12)
+        }
+        #expect(head.error <= tolerance * max(head.range, 0.1))
+        let gate = Self.worst(try golden.floats(named: "\(kind).gate", shape: [32, 32, 6])) {
+            network.rawGate($0 / (32 * 6) * 2, $0 / 6 % 32 * 2, $0 % 6)
+        }
+        #expect(gate.error <= tolerance * gate.range)
+    }
+
+    /// A look put on the crop that it came from changes it little, and int8 follows f32.
+    @Test func int8FollowsFloat() throws {
+        let golden = try Self.golden("ssat_live")
+        let crops = try ["a", "b"].map { try golden.uint8s(named: "crop_\($0)", shape: nil) }
+        let classes = try ["a", "b"].map { try golden.uint8s(named: "parsing_\($0)", shape: nil) }
+        let uv = try ["a", "b"].map { try golden.floats(named: "uv_features_\($0)", shape: nil) }
+        let weight = [Float](repeating: 1, count: 256 * 256)
+        var changes: [[Float]] = []
+        for precision in Precision.allCases {
+            let network = try SSAT(weights: Models.ssatLive(precision), precision: precision)
+            network.encode(crop: crops[1], classes: classes[1], uv: uv[1])
+            let look = network.makeLook(crop: crops[1])
+            network.encode(crop: crops[0], classes: classes[0], uv: uv[0])
+            var change = [Float](repeating: 0, count: 256 * 256 * 3)
+            network.transfer(look, tone: look.skinColour - network.skinColour, weight: weight, change: &change)
+            changes.append(change)
+        }
+        let squared = zip(changes[0], changes[1]).reduce(Float(0)) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) } / Float(changes[0].count)
+        #expect(-10 * log10(squared) > 35)
+    }
+}

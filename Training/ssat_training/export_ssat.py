@@ -1,0 +1,162 @@
+"""Exports SSAT live: folds, calibrates, quantizes, and writes the weights that ship and the goldens of the Swift tests.
+
+    python -m ssat_training.export_ssat --checkpoint DIR/last.pt --pairs DIR --models ../Models --fixtures ../Tests/SSATCoreTests/Fixtures
+"""
+import argparse
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save_file
+
+from .graph import FloatGraph, Int8Graph
+from .networks.ssat_live import SSATLive, uv_features
+from .networks.ssat_live_graph import decode, encode, makeup_features
+from .train_ssat import Pairs
+from .transfer import makeup_positions, skin_colour
+
+LICENCE = "research and non-commercial use: trained on research-only pictures, see MODEL_CARD.md"
+
+
+@torch.no_grad()
+def decoder_inputs(network, batch):
+    """What the decoder receives for a wearing b's makeup: warped makeup and the nine colour channels, 64x64."""
+    a, b = batch["a"] * 2 - 1, batch["b"] * 2 - 1
+    _, key_a = network.encode(a, batch["pa"], batch["ua"])
+    _, key_b = network.encode(b, batch["pb"], batch["ub"])
+    parsing_a, parsing_b = F.avg_pool2d(batch["pa"], 4), F.avg_pool2d(batch["pb"], 4)
+    to_a, _ = network.correspondence(key_a, key_b, makeup_positions(parsing_a), makeup_positions(parsing_b))
+    makeup = to_a.warp(network.makeup(b))
+    tone = skin_colour(b, parsing_b) - skin_colour(a, parsing_a)
+    warped = makeup[:, -3:] / 2
+    difference = (warped - F.avg_pool2d(a, 4)) * 0.5
+    return makeup, torch.cat([warped, difference, difference - tone * 0.5], 1)
+
+
+def run(g, batch, makeup, colours, which="a"):
+    """One pass of everything that is exported, on the graph `g`. Pictures as bytes where the graph is int8."""
+    bytes_ = torch.round(batch[which] * 255)
+    picture = F.pixel_unshuffle(bytes_, 2)
+    uv = uv_features(batch["u" + which].float())
+    if isinstance(g, Int8Graph):
+        picture = g.input("picture", picture, 1 / 127.5, 127.5)
+        uv = g.input("uv", (torch.round(uv * 127) + 128).clamp(0, 255), 1 / 127, 128)
+    else:
+        picture = g.input("picture", (picture - 127.5) / 127.5)
+        uv = g.input("uv", uv)
+    parsing = g.input("parsing", F.pixel_unshuffle(batch["p" + which], 2))
+    features, keys = encode(g, picture, parsing, uv)
+    made = makeup_features(g, picture)
+    gate, head = decode(g, features, g.calibrated_input("decoder.colours", colours), g.calibrated_input("decoder.makeup", makeup))
+    return {"keys": keys, "makeup": made, "gate": gate, "head": head}
+
+
+def change(outputs, colours):
+    gate = torch.sigmoid(outputs["gate"].float())
+    wash = gate[:, :3] * colours[:, 3:6] + gate[:, 3:] * colours[:, 6:9]
+    return F.interpolate(wash, scale_factor=4, mode="bilinear", align_corners=False) + F.pixel_shuffle(outputs["head"].float(), 2)
+
+
+def synthetic_batch(seed=7):
+    """A deterministic face-like pattern for the goldens: no picture of anybody."""
+    random = np.random.default_rng(seed)
+    y, x = np.mgrid[0:256, 0:256].astype(np.float32)
+    out = {}
+    for which, shift in (("a", 0.0), ("b", 9.0)):
+        radius = np.hypot((x - 128 - shift) / 92, (y - 130) / 112)
+        noise = random.normal(0, 9, (256, 256, 3))
+        base = np.array([205, 160, 140]) * (1 - 0.25 * radius[..., None]) + noise + 12 * np.sin(x / 9)[..., None]
+        parsing = np.where(radius < 1, 1, 6)
+        for cx, cy, rx, ry, label, colour in ((90, 110, 20, 9, 3, (60, 40, 30)), (166, 110, 20, 9, 3, (60, 40, 30)), (128, 140, 14, 26, 2, (215, 170, 150)),
+                                              (90, 88, 24, 6, 4, (90, 60, 50)), (166, 88, 24, 6, 4, (90, 60, 50)), (128, 178, 30, 9, 7, (170, 60, 70)), (128, 190, 30, 9, 8, (180, 70, 80))):
+            inside = ((x - cx - shift) / rx) ** 2 + ((y - cy) / ry) ** 2 < 1
+            parsing[inside] = label
+            base[inside] = np.array(colour) + noise[inside]
+        parsing[radius > 1.25] = 0
+        out[which] = torch.from_numpy(np.clip(base, 0, 255).round().astype(np.float32) / 255).permute(2, 0, 1)[None]
+        out["p" + which] = F.one_hot(torch.from_numpy(parsing.astype(np.int64)), 10).permute(2, 0, 1)[None].float()
+        u, v = (x - 128 - shift) / 200 + 0.5, (y - 130) / 240 + 0.5
+        uv = np.where(radius < 1, np.stack([u, v]), -1)[:, 1::4, 1::4].astype(np.float32)
+        out["u" + which] = torch.from_numpy(uv)[None]
+    return out
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--checkpoint", required=True)
+    p.add_argument("--pairs", required=True)
+    p.add_argument("--shard", default="0")
+    p.add_argument("--count", type=int, default=48)
+    p.add_argument("--models", default="../Models")
+    p.add_argument("--fixtures", default="../Tests/SSATCoreTests/Fixtures")
+    p.add_argument("--keep", default="checkpoints/ssat_live.safetensors", help="where the float checkpoint is kept (F16)")
+    o = p.parse_args()
+    torch.set_grad_enabled(False)
+    state = torch.load(o.checkpoint)
+    network = SSATLive().eval()
+    network.load_state_dict(state["average"])
+    network.log_temperature.data = network.log_temperature.data.clone()
+
+    pairs = Pairs(o.pairs, [o.shard])
+    watcher = FloatGraph(network, observe=True)
+    for start in range(0, o.count, 4):
+        batch = pairs.batch(np.arange(start, start + 4))
+        makeup, colours = decoder_inputs(network, batch)
+        run(watcher, batch, makeup, colours)
+
+    golden = synthetic_batch()
+    makeup, colours = decoder_inputs(network, golden)
+    exact = FloatGraph(network)
+    float_outputs = run(exact, golden, makeup, colours)
+    quantized = Int8Graph(network, watcher.ranges)
+    int8_outputs = run(quantized, golden, makeup, colours)
+
+    # Loss of int8 on real pairs: PSNR of the final picture.
+    errors = []
+    for index in range(3):
+        batch = pairs.batch(np.arange(60 + index, 61 + index))
+        m, c = decoder_inputs(network, batch)
+        mask = 1 - batch["pa"][:, [0, 3, 5, 6, 9]].sum(1, keepdim=True)
+        a, b = (change(run(g, batch, m, c), c) * mask for g in (exact, quantized))
+        errors.append(-10 * torch.log10(((a - b) ** 2).mean().clamp_min(1e-12)).item())
+    print("int8 against f32, PSNR:", np.round(errors, 1))
+
+    digest = hashlib.sha256(Path(o.checkpoint).read_bytes()).hexdigest()[:16]
+    metadata = {
+        "format": "ssat-live 1", "network": "ssat_live", "input": "256x256", "softmax_axis": "reference", "licence": LICENCE,
+        "checkpoint": digest, "steps": str(state["step"]), "calibration": f"{o.count} training pairs, 0.02 % and 99.98 % quantiles",
+    }
+    temperature = network.log_temperature.exp().reshape(1).float()
+    models, fixtures = Path(o.models), Path(o.fixtures)
+    as_torch = lambda d: {k: torch.from_numpy(np.ascontiguousarray(v)) for k, v in d.items()}
+    save_file({**as_torch(exact.tensors()), "temperature": temperature}, models / "ssat_live.float.safetensors", metadata)
+    save_file({**as_torch(quantized.tensors()), "temperature": temperature}, models / "ssat_live.safetensors", metadata)
+    Path(o.keep).parent.mkdir(parents=True, exist_ok=True)
+    save_file({k: (v.half() if v.is_floating_point() and v.dim() > 1 else v).contiguous() for k, v in state["average"].items()}, o.keep, metadata)
+
+    byte = lambda x: torch.round(x * 255).to(torch.uint8)
+    tensors = {}
+    for which in ("a", "b"):
+        tensors[f"crop_{which}"] = byte(golden[which])[0].permute(1, 2, 0)
+        tensors[f"parsing_{which}"] = golden["p" + which][0].argmax(0).to(torch.uint8)
+        tensors[f"uv_features_{which}"] = uv_features(golden["u" + which])[0].permute(1, 2, 0)
+    for name, outputs in (("float", float_outputs), ("int8", int8_outputs)):
+        tensors[f"{name}.keys"] = outputs["keys"][0, :, ::4, ::4].permute(1, 2, 0).float()
+        tensors[f"{name}.makeup"] = outputs["makeup"][0, :, ::4, ::4].permute(1, 2, 0).float()
+    # The whole transfer, f32, from the pictures: correspondence included.
+    rounded = SSATLive().eval()
+    rounded.load_state_dict(state["average"])
+    tensors["float.change"] = (change(float_outputs, colours))[0, :, ::4, ::4].permute(1, 2, 0)
+    tensors["int8.change"] = (change(int8_outputs, colours))[0, :, ::4, ::4].permute(1, 2, 0)
+    tensors["makeup"] = makeup[0].permute(1, 2, 0)
+    tensors["colours"] = colours[0].permute(1, 2, 0)
+    tensors["float.gate"], tensors["int8.gate"] = (x["gate"][0, :, ::2, ::2].permute(1, 2, 0).float() for x in (float_outputs, int8_outputs))
+    tensors["float.head"], tensors["int8.head"] = (x["head"][0, :, ::4, ::4].permute(1, 2, 0).float() for x in (float_outputs, int8_outputs))
+    save_file({k: v.contiguous() for k, v in tensors.items()}, fixtures / "ssat_live.golden.safetensors", {"from": digest})
+    print({p.name: p.stat().st_size for p in [models / "ssat_live.float.safetensors", models / "ssat_live.safetensors", fixtures / "ssat_live.golden.safetensors", Path(o.keep)]})
+
+
+if __name__ == "__main__":
+    main()

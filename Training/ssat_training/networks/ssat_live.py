@@ -1,0 +1,218 @@
+"""SSAT live: the parts of SSAT (AAAI 2022, arXiv 2112.03631) sized for a CPU.
+
+Pictures are R'G'B' in [-1, 1] at 256x256, parsing is 10 one-hot classes at 256x256, UV maps are n x 2 x 64 x 64 in [0, 1]
+with -1 outside the face mesh. BatchNorm instead of the paper's InstanceNorm, because it folds into int8 weights.
+"""
+import math
+
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+SLOPE = 0.1
+CLASSES = 10  # background, skin, nose, eyes, brows, ears and neck, hair, upper lip, lower lip, mouth or anything in front
+UV_FEATURES = 13
+
+
+def convolution(inputs, outputs, kernel=3, stride=1):
+    """Convolution, BatchNorm, leaky ReLU: one int8 convolution after export."""
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.LeakyReLU(SLOPE, True),
+    )
+
+
+class ResidualBlock(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.first = convolution(channels, channels)
+        self.second = nn.Sequential(nn.Conv2d(channels, channels, 3, 1, 1, bias=False), nn.BatchNorm2d(channels))
+
+    def forward(self, x):
+        return F.leaky_relu(x + self.second(self.first(x)), SLOPE)
+
+
+class Encoder(nn.Module):
+    """Content, makeup and semantic encoder (paper, section 3.2): maps at 128x128 (width) and 64x64 (2 width)."""
+
+    def __init__(self, inputs, width, residual_blocks):
+        super().__init__()
+        self.stem = convolution(inputs * 4, width)
+        self.down = convolution(width, 2 * width, stride=2)
+        self.residual = nn.Sequential(*[ResidualBlock(2 * width) for _ in range(residual_blocks)])
+
+    def forward(self, x):
+        fine = self.stem(F.pixel_unshuffle(x, 2))
+        return fine, self.residual(self.down(fine))
+
+
+class FeatureFusion(nn.Module):
+    """FFM (paper, section 3.2): content and semantic maps of all depths become one key per 64x64 position."""
+
+    def __init__(self, width, semantic_width, key_channels):
+        super().__init__()
+        both = 2 * width + 2 * semantic_width + UV_FEATURES
+        self.deep = convolution(both, 96, stride=2)
+        self.deep_residual = ResidualBlock(96)
+        self.shallow = convolution(width, 32, stride=2)
+        self.mix = convolution(32 + 96 + both, 96, kernel=1)
+        self.key = nn.Conv2d(96 + UV_FEATURES, key_channels, 1)
+
+    def forward(self, content_fine, content, semantic):
+        deep = self.deep_residual(self.deep(torch.cat([content, semantic], 1)))
+        deep = F.interpolate(deep, scale_factor=2, mode="nearest")
+        mixed = self.mix(torch.cat([self.shallow(content_fine), content, deep, semantic], 1))
+        key = self.key(torch.cat([mixed, semantic[:, -UV_FEATURES:]], 1))
+        return F.normalize(key - key.mean((2, 3), keepdim=True), dim=1)
+
+
+class Modulation(nn.Module):
+    """SPADE (CVPR 2019, section 3): normalized features scaled and shifted by maps made from the warped makeup."""
+
+    def __init__(self, channels, makeup_channels, hidden=48):
+        super().__init__()
+        self.norm = nn.BatchNorm2d(channels, affine=False)
+        self.shared = nn.Sequential(nn.Conv2d(makeup_channels, hidden, 3, 1, 1), nn.ReLU(True))
+        self.gamma_beta = nn.Conv2d(hidden, 2 * channels, 3, 1, 1)
+
+    def forward(self, x, makeup):
+        maps = self.gamma_beta(self.shared(makeup))
+        if x.shape[-1] != maps.shape[-1]:
+            maps = F.interpolate(maps, size=x.shape[-2:], mode="bilinear", align_corners=False)
+        gamma, beta = maps.chunk(2, 1)
+        return self.norm(x) * (1 + gamma) + beta
+
+
+class ModulatedBlock(nn.Module):
+    def __init__(self, inputs, outputs, makeup_channels):
+        super().__init__()
+        self.modulation1 = Modulation(inputs, makeup_channels)
+        self.convolution1 = nn.Conv2d(inputs, outputs, 3, 1, 1)
+        self.modulation2 = Modulation(outputs, makeup_channels)
+        self.convolution2 = nn.Conv2d(outputs, outputs, 3, 1, 1)
+        self.shortcut = nn.Conv2d(inputs, outputs, 1) if inputs != outputs else nn.Identity()
+
+    def forward(self, x, makeup):
+        y = self.convolution1(F.leaky_relu(self.modulation1(x, makeup), SLOPE))
+        y = self.convolution2(F.leaky_relu(self.modulation2(y, makeup), SLOPE))
+        return y + self.shortcut(x)
+
+
+def uv_features(uv):
+    """n x 2 x h x w UV coordinates (-1 = not on the face) -> n x 13 x h x w: a flag, then sine and cosine of pi, 2 pi, 4 pi."""
+    valid = (uv[:, :1] >= 0).to(uv.dtype)
+    features = [valid]
+    for frequency in (1, 2, 4):
+        for wave in (torch.sin, torch.cos):
+            features.append(wave(uv * (math.pi * frequency)) * valid)
+    return torch.cat(features, 1)
+
+
+class Decoder(nn.Module):
+    """Predicts a change of the source, not a picture. The head starts at zero; the gates at sigmoid(-1)."""
+
+    def __init__(self, width, semantic_width, makeup_channels):
+        super().__init__()
+        self.input = nn.Conv2d(2 * width + 9 + 2 * semantic_width + UV_FEATURES, 2 * width, 1)
+        self.block1 = ModulatedBlock(2 * width, 2 * width, makeup_channels)
+        self.gate = nn.Conv2d(2 * width, 6, 3, 1, 1)
+        self.block2 = ModulatedBlock(2 * width, width, makeup_channels)
+        self.skip = nn.Conv2d(2 * width + semantic_width, width, 1)
+        self.block3 = ModulatedBlock(width, width, makeup_channels)
+        self.head = nn.Conv2d(width, 12, 3, 1, 1)
+        for layer, bias in ((self.gate, -1.0), (self.head, 0.0)):
+            nn.init.zeros_(layer.weight)
+            nn.init.constant_(layer.bias, bias)
+
+    def forward(self, content_fine, content, semantic_fine, semantic, makeup, picture, tone):
+        """`tone`: n x 3 x 1 x 1, mean skin colour of the reference minus the source's. Returns the change, in units of [0, 1]."""
+        warped = makeup[:, -3:] / 2
+        difference = (warped - F.avg_pool2d(picture, 4)) * 0.5
+        relative = difference - tone * 0.5
+        x = self.block1(self.input(torch.cat([content, warped, difference, relative, semantic], 1)), makeup)
+        gate = torch.sigmoid(self.gate(x))
+        wash = F.interpolate(gate[:, :3] * difference + gate[:, 3:] * relative, scale_factor=4, mode="bilinear", align_corners=False)
+        x = F.interpolate(self.block2(x, makeup), scale_factor=2, mode="nearest")
+        x = self.block3(self.skip(torch.cat([x, content_fine, semantic_fine], 1)), makeup)
+        return wash + F.pixel_shuffle(self.head(x), 2)
+
+
+class SSATLive(nn.Module):
+    def __init__(self, width=32, semantic_width=16, makeup_channels=64, key_channels=64):
+        super().__init__()
+        self.content_encoder = Encoder(3, width, 2)
+        self.makeup_encoder = Encoder(3, width, 1)
+        self.semantic_encoder = Encoder(CLASSES, semantic_width, 0)
+        self.feature_fusion = FeatureFusion(width, semantic_width, key_channels)
+        self.makeup_projection = nn.Conv2d(2 * width, makeup_channels - 3, 1)
+        self.log_temperature = nn.Parameter(torch.tensor(4.2))
+        self.decoder = Decoder(width, semantic_width, makeup_channels)
+
+    def encode(self, picture, parsing, uv):
+        """Features that the decoder reads again, and the normalized key of every 64x64 position."""
+        content_fine, content = self.content_encoder(picture)
+        semantic_fine, semantic = self.semantic_encoder(parsing)
+        semantic = torch.cat([semantic, uv_features(uv).to(semantic.dtype)], 1)
+        key = self.feature_fusion(content_fine, content, semantic)
+        return (content_fine, content, semantic_fine, semantic), key
+
+    def makeup(self, picture):
+        """61 makeup features and the picture's own 64x64 average colour (times 2)."""
+        colour = F.avg_pool2d(picture, 4) * 2
+        return torch.cat([self.makeup_projection(self.makeup_encoder(picture)[1]), colour], 1)
+
+    def correspondence(self, key_a, key_b, valid_a, valid_b):
+        """SSCFT (paper, section 3.3), between face positions only. Returns both directions, which share one matrix."""
+        count = int(max(valid_a.flatten(1).sum(1).max(), valid_b.flatten(1).sum(1).max(), 1))
+        index_a, index_b = (v.flatten(1).float().topk(count, 1)[1] for v in (valid_a, valid_b))
+        query, reference = gather(key_a, index_a), gather(key_b, index_b)
+        score = torch.bmm(query.transpose(1, 2), reference).float() * self.log_temperature.exp()
+        inside_a, inside_b = valid_a.flatten(1).gather(1, index_a), valid_b.flatten(1).gather(1, index_b)
+        to_a = score.masked_fill(~inside_b[:, None], -1e4).softmax(-1)
+        to_b = score.transpose(1, 2).masked_fill(~inside_a[:, None], -1e4).softmax(-1)
+        return Correspondence(to_a, index_b, index_a), Correspondence(to_b, index_a, index_b)
+
+    def decode(self, features, makeup, picture, tone):
+        return self.decoder(*features, makeup, picture, tone)
+
+
+def gather(maps, index):
+    return maps.flatten(2).gather(2, index[:, None].expand(-1, maps.shape[1], -1))
+
+
+class Correspondence:
+    """Attention weights n x to x from, and which of the 64x64 positions the rows and columns are."""
+
+    def __init__(self, weights, source_index, target_index):
+        self.weights, self.source_index, self.target_index = weights, source_index, target_index
+
+    def warp(self, maps):
+        n, channels, height, width = maps.shape
+        moved = torch.bmm(gather(maps, self.source_index), self.weights.transpose(1, 2).to(maps.dtype))
+        canvas = torch.zeros(n, channels, height * width, dtype=moved.dtype, device=moved.device)
+        return canvas.scatter(2, self.target_index[:, None].expand(-1, channels, -1), moved).view(n, channels, height, width)
+
+
+# Names of the lab notebook's checkpoint -> names here; for the warm start only.
+NOTEBOOK_NAMES = {
+    "ec.": "content_encoder.", "em.": "makeup_encoder.", "es.": "semantic_encoder.", "ffm.deep2.": "feature_fusion.deep_residual.",
+    "ffm.p1.": "feature_fusion.shallow.", "ffm.": "feature_fusion.", "logt": "log_temperature", "mproj.": "makeup_projection.",
+    "gate.": "decoder.gate.", "din.": "decoder.input.", "fuse.": "decoder.skip.", "d1.": "decoder.block1.", "d2.": "decoder.block2.",
+    "d3.": "decoder.block3.", "out.": "decoder.head.",
+}
+NOTEBOOK_INNER = {
+    ".res.": ".residual.", ".a.": ".first.", ".b.": ".second.", ".m1.": ".modulation1.", ".m2.": ".modulation2.", ".c1.": ".convolution1.",
+    ".c2.": ".convolution2.", ".sc.": ".shortcut.", ".n.": ".norm.", ".sh.": ".shared.", ".gb.": ".gamma_beta.",
+}
+
+
+def from_notebook(state):
+    renamed = {}
+    for name, value in state.items():
+        prefix = next(p for p in NOTEBOOK_NAMES if name.startswith(p))
+        name = NOTEBOOK_NAMES[prefix] + name[len(prefix):]
+        for old, new in NOTEBOOK_INNER.items():
+            name = name.replace(old, new)
+        renamed[name] = value.float() if value.is_floating_point() else value
+    return renamed

@@ -1,0 +1,254 @@
+"""Trains FaceDetector on faces of labelled pictures laid over pictures without faces, at all sizes and rotations.
+
+    python -m ssat_training.train_face_detector --landmarks DIR --noface DIR --out DIR --steps 3000
+"""
+import argparse
+import csv
+import glob
+import math
+import time
+import zlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from .networks.face_detector import SIZE, STRIDES, FaceDetector, decode, iou
+from .train_ssat import save
+
+EYES, NOSE, MOUTH = ((33, 133), (362, 263)), 4, (61, 291)
+LIMITS = (0, 56, 120, 10_000)  # longer side of the box, px: which stride owns a face
+
+
+def held_out(path):
+    """The fixed validation split: CRC-32 of the file name without extension, modulo 10."""
+    return zlib.crc32(Path(path).stem.encode()) % 10 == 0
+
+
+def five_points(landmarks):
+    return np.stack([*(landmarks[list(e)].mean(0) for e in EYES), landmarks[NOSE], *(landmarks[i] for i in MOUTH)])
+
+
+class Faces:
+    """Pictures with one known face each, kept as JPEG bytes; box and points in picture pixels."""
+
+    def __init__(self, folder, validation):
+        self.items = []
+        for archive in sorted(glob.glob(f"{folder}/lab_*.npz")):
+            with np.load(archive) as f:
+                names, landmarks = f["names"], f["lm"][:, :, :2]
+            for name, points in zip(names, landmarks):
+                if held_out(str(name)) == validation:
+                    self.items.append((str(name), points[:468]))
+
+    def __len__(self):
+        return len(self.items)
+
+    def load(self, index):
+        name, landmarks = self.items[index]
+        return cv2.imread(name), landmarks
+
+
+def turn(scale, angle, source, target):
+    c, s = math.cos(angle) * scale, math.sin(angle) * scale
+    m = np.float32([[c, -s, 0], [s, c, 0]])
+    m[:, 2] = np.asarray(target) - m[:, :2] @ np.asarray(source)
+    return m
+
+
+def paste(canvas, picture, landmarks, m, whole, random):
+    """Lays a picture over the canvas: all of it, or a soft oval around the face."""
+    laid = cv2.warpAffine(picture, m, (SIZE, SIZE), flags=cv2.INTER_AREA if m[0, 0] ** 2 + m[1, 0] ** 2 < 0.5 else cv2.INTER_LINEAR)
+    mask = np.full(picture.shape[:2], 255, np.uint8)
+    if not whole:
+        mask[:] = 0
+        (cx, cy), r = landmarks.mean(0), np.ptp(landmarks, 0).max()
+        cv2.ellipse(mask, (int(cx), int(cy - 0.1 * r)), (int(r * random.uniform(0.75, 1.1)), int(r * random.uniform(0.9, 1.3))), 0, 0, 360, 255, -1)
+    mask = cv2.warpAffine(mask, m, (SIZE, SIZE), flags=cv2.INTER_AREA)
+    if not whole:
+        mask = cv2.GaussianBlur(mask, (0, 0), max(1, 0.04 * np.ptp(landmarks, 0).max() * math.hypot(m[0, 0], m[1, 0])))
+    alpha = mask[..., None].astype(np.float32) / 255
+    canvas[:] = (canvas * (1 - alpha) + laid * alpha).astype(np.uint8)
+    return mask
+
+
+def degrade(x, random):
+    x = x.astype(np.float32)
+    x = 255 * np.clip(x / 255 * random.uniform(0.5, 1.3), 0, 1) ** random.uniform(0.6, 1.6) * random.uniform(0.85, 1.15, 3)
+    if random.random() < 0.15:
+        x[:] = x.mean(2, keepdims=True)
+    if random.random() < 0.3:
+        x = cv2.GaussianBlur(x, (0, 0), random.uniform(0.4, 1.8))
+    if random.random() < 0.4:
+        x = x + random.normal(0, random.uniform(2, 14), x.shape)
+    x = np.clip(x, 0, 255).astype(np.uint8)
+    if random.random() < 0.4:
+        x = cv2.imdecode(cv2.imencode(".jpg", x, [cv2.IMWRITE_JPEG_QUALITY, int(random.integers(25, 90))])[1], cv2.IMREAD_COLOR)
+    return x
+
+
+def scene(faces, backgrounds, random, augment=True, side=None):
+    """One 320x320 BGR picture and its faces: list of (box, points)."""
+    background = cv2.imread(backgrounds[random.integers(len(backgrounds))])
+    h, w = background.shape[:2]
+    zoom = SIZE / min(h, w) * random.uniform(1, 1.8)
+    m = turn(zoom, 0, (w / 2 + random.uniform(-0.1, 0.1) * w, h / 2), (SIZE / 2, SIZE / 2))
+    canvas = cv2.warpAffine(background, m, (SIZE, SIZE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+    count = 1 if side else int(random.choice([0, 1, 2, 3, 5], p=[0.12, 0.43, 0.2, 0.15, 0.1]))
+    found = []
+    for index in range(count):
+        picture, landmarks = faces.load(random.integers(len(faces)))
+        if random.random() < 0.5:
+            picture = picture[:, ::-1]
+            landmarks = landmarks * [-1, 1] + [picture.shape[1] - 1, 0]
+            flipped = True
+        else:
+            flipped = False
+        size = side or math.exp(random.uniform(math.log(14), math.log(330 if count == 1 else 110)))
+        roll = random.normal(0, 0.35) if random.random() < 0.75 else random.uniform(-math.pi, math.pi)
+        reach = max(0, SIZE / 2 - size * 0.3)
+        target = SIZE / 2 + random.uniform(-reach, reach, 2)
+        m = turn(size / np.ptp(landmarks, 0).max(), roll, landmarks.mean(0), target)
+        mask = paste(canvas, picture, landmarks, m, random.random() < 0.5, random)
+        found = [f for f in found if mask[int(np.clip(f[1][2, 1], 0, SIZE - 1)), int(np.clip(f[1][2, 0], 0, SIZE - 1))] < 40]
+        placed = landmarks @ m[:, :2].T + m[:, 2]
+        points = five_points(placed)
+        if flipped:
+            points = points[[1, 0, 2, 4, 3]]
+        box = np.concatenate([placed.min(0), placed.max(0)])
+        inside = np.clip(box, 0, SIZE)
+        if (inside[2] - inside[0]) * (inside[3] - inside[1]) > 0.5 * (box[2] - box[0]) * (box[3] - box[1]):
+            found.append((box, points))
+        if augment and random.random() < 0.15:
+            # Something in front: a hand, a microphone, a cup.
+            hull = cv2.convexHull((target + random.normal(0, size * 0.22, (6, 2)) + random.normal(0, size * 0.25, 2)).astype(np.int32))
+            cv2.fillConvexPoly(canvas, hull, random.integers(0, 255, 3).tolist())
+    return (degrade(canvas, random) if augment else canvas), found
+
+
+def targets(found):
+    """Per stride: score map, ignored cells, and 14 regression values where a face owns the cell."""
+    out = []
+    for level, stride in enumerate(STRIDES):
+        n = SIZE // stride
+        score, ignore, values = np.zeros((n, n), np.float32), np.zeros((n, n), np.float32), np.zeros((14, n, n), np.float32)
+        for box, points in found:
+            side = max(box[2] - box[0], box[3] - box[1])
+            cx, cy = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+            ys, xs = np.mgrid[0:n, 0:n]
+            px, py = (xs + 0.5) * stride, (ys + 0.5) * stride
+            distance = np.maximum(np.abs(px - cx), np.abs(py - cy))
+            ignore[distance < side * 0.5] = 1
+            if LIMITS[level] <= side < LIMITS[level + 1]:
+                near = distance < max(side * 0.18, stride * 0.51)
+                score[near] = 1
+                values[:4, near] = np.stack([px - box[0], py - box[1], box[2] - px, box[3] - py])[:, near] / stride
+                for k in range(5):
+                    values[4 + 2 * k, near], values[5 + 2 * k, near] = (points[k, 0] - px[near]) / stride, (points[k, 1] - py[near]) / stride
+        out.append((score, ignore * (1 - score), values))
+    return out
+
+
+class Scenes(torch.utils.data.IterableDataset):
+    def __init__(self, faces, backgrounds, seed):
+        self.faces, self.backgrounds, self.seed = faces, backgrounds, seed
+
+    def __iter__(self):
+        cv2.setNumThreads(1)
+        random = np.random.default_rng(self.seed)
+        while True:
+            picture, found = scene(self.faces, self.backgrounds, random)
+            yield torch.from_numpy(picture[..., ::-1].transpose(2, 0, 1).astype(np.float32) / 127.5 - 1), targets(found)
+
+
+def loss_of(maps, wanted):
+    total = 0
+    positives = sum(s.sum() for s, _, _ in wanted).clamp_min(1)
+    for m, (score, ignore, values) in zip(maps, wanted):
+        m = m.float()
+        probability = torch.sigmoid(m[:, 0])
+        focal = torch.where(score > 0, (1 - probability) ** 2 * 0.75, probability**2 * 0.25 * 1.5) * (1 - ignore)
+        total = total + 4 * (F.binary_cross_entropy_with_logits(m[:, 0], score, reduction="none") * focal).sum() / positives
+        size = (values[:, 0] + values[:, 2] + values[:, 1] + values[:, 3]).clamp_min(1)
+        error = F.smooth_l1_loss(m[:, 1:], values, reduction="none", beta=0.2)
+        total = total + 3 * ((error[:, :4].sum(1) + 0.7 * error[:, 4:].sum(1)) / size * score).sum() / positives
+    return total
+
+
+@torch.no_grad()
+def evaluate(network, faces, backgrounds, threshold=0.5):
+    """Recall by face size at 320 px, point error, and false positives per picture without a face."""
+    network.eval()
+    random, report = np.random.default_rng(5), {}
+    def run(picture):
+        return decode(network(torch.from_numpy(picture[..., ::-1].transpose(2, 0, 1).astype(np.float32)[None] / 127.5 - 1)), threshold)
+    for low, high in ((20, 40), (40, 64), (64, 128), (128, 300)):
+        hits, errors, tries = 0, [], 60
+        for _ in range(tries):
+            picture, found = scene(faces, backgrounds, random, augment=False, side=random.uniform(low, high))
+            if not found:
+                continue
+            best = max(run(picture), key=lambda k: iou(k[1:5], found[0][0]), default=None)
+            if best is not None and iou(best[1:5], found[0][0]) > 0.4:
+                hits += 1
+                errors.append(np.linalg.norm(np.array(best[5:]).reshape(5, 2) - found[0][1], axis=1).mean() / max(np.ptp(found[0][1], 0)))
+        report[f"recall {low}-{high}"] = round(hits / tries, 3)
+        report[f"points {low}-{high}"] = round(float(np.mean(errors)), 3) if errors else None
+    false = [len(run(cv2.resize(cv2.imread(b), (SIZE, SIZE)))) for b in backgrounds[:150]]
+    report["false per picture"] = round(float(np.mean(false)), 3)
+    network.train()
+    return report
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--landmarks", required=True, help="folder with lab_*.npz, written by ssat_training.landmarks")
+    p.add_argument("--noface", required=True)
+    p.add_argument("--out", required=True)
+    p.add_argument("--steps", type=int, default=3000)
+    p.add_argument("--batch", type=int, default=16)
+    p.add_argument("--threads", type=int, default=1)
+    o = p.parse_args()
+    out = Path(o.out)
+    out.mkdir(parents=True, exist_ok=True)
+    torch.set_num_threads(o.threads)
+    backgrounds = sorted(glob.glob(f"{o.noface}/*"))
+    training = Scenes(Faces(o.landmarks, False), [b for b in backgrounds if not held_out(b)], int(time.time()))
+    validation, empty = Faces(o.landmarks, True), [b for b in backgrounds if held_out(b)]
+    network = FaceDetector().to(memory_format=torch.channels_last)
+    optimizer = torch.optim.AdamW(network.parameters(), 2e-3, weight_decay=1e-4)
+    step, average = 0, None
+    if (out / "last.pt").exists():
+        state = torch.load(out / "last.pt")
+        network.load_state_dict(state["network"]), optimizer.load_state_dict(state["optimizer"])
+        step, average = state["step"], state["average"]
+    average = average or {k: v.clone() for k, v in network.state_dict().items()}
+    loader = iter(torch.utils.data.DataLoader(training, o.batch, num_workers=1, prefetch_factor=3))
+    evaluated, started, recent = FaceDetector(), time.time(), []
+    writer = csv.writer(open(out / "log.csv", "a", newline="", buffering=1))
+    while step < o.steps:
+        for group in optimizer.param_groups:
+            group["lr"] = 2e-3 * min(1, (step + 1) / 100) * (0.5 + 0.5 * math.cos(math.pi * step / o.steps)) + 1e-5
+        picture, wanted = next(loader)
+        loss = loss_of(network(picture.to(memory_format=torch.channels_last)), wanted)
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+        optimizer.step()
+        step += 1
+        decay = min(0.998, step / (step + 20))
+        for k, v in network.state_dict().items():
+            average[k] = average[k].mul_(decay).add_(v, alpha=1 - decay) if v.dtype.is_floating_point else v.clone()
+        recent.append(float(loss.detach()))
+        if step % 20 == 0:
+            writer.writerow([step, round(time.time() - started, 1), round(float(np.mean(recent[-20:])), 4)])
+        if step % 250 == 0 or step == o.steps:
+            save(out / "last.pt", network=network.state_dict(), optimizer=optimizer.state_dict(), step=step, average=average)
+            evaluated.load_state_dict(average)
+            print(step, round(time.time() - started), evaluate(evaluated, validation, empty), flush=True)
+
+
+if __name__ == "__main__":
+    main()

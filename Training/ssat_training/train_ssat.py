@@ -1,0 +1,190 @@
+"""Trains SSAT live on ready-made pairs. Resumes from its last checkpoint; logs to CSV; writes sample sheets.
+
+    python -m ssat_training.train_ssat --pairs DIR --out DIR --steps 3000
+"""
+import argparse
+import csv
+import math
+import os
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from .face_zones import CHEEK_ZONE, EYE_ZONE
+from .losses.correspondence import semantic_loss, uv_loss
+from .losses.reconstruction import gradient_loss, lowpass_loss, pixel_loss, zone_loss
+from .networks.ssat_live import CLASSES, SSATLive, from_notebook
+from .transfer import transfer
+
+FIELDS = ("a", "b", "ga", "gb", "pa", "pb", "ua", "ub", "real")
+ZONES = np.stack([EYE_ZONE, CHEEK_ZONE])
+
+
+class Pairs:
+    """Memory-mapped arrays of one or more shards, written by `ssat_training.pairs`."""
+
+    def __init__(self, folder, shards):
+        self.arrays = {f: [np.load(Path(folder) / f"cache_{f}_{s}.npy", mmap_mode="r") for s in shards] for f in FIELDS}
+        self.starts = np.cumsum([0] + [len(x) for x in self.arrays["a"]])
+
+    def __len__(self):
+        return int(self.starts[-1])
+
+    def _rows(self, field, indices):
+        shard = np.searchsorted(self.starts, indices, side="right") - 1
+        return np.stack([self.arrays[field][s][i - self.starts[s]] for s, i in zip(shard, indices)])
+
+    def batch(self, indices):
+        out = {f: torch.from_numpy(self._rows(f, indices)).permute(0, 3, 1, 2).float().div_(255) for f in ("a", "b", "ga", "gb")}
+        for f in ("pa", "pb"):
+            out[f] = F.one_hot(torch.from_numpy(self._rows(f, indices)).long(), CLASSES).permute(0, 3, 1, 2).float()
+        for f in ("ua", "ub"):
+            out[f] = torch.from_numpy(self._rows(f, indices)).float().permute(0, 3, 1, 2)
+        out["real"] = torch.from_numpy(self._rows("real", indices).astype(np.int64))
+        return out
+
+
+def mirrored(batch):
+    out = {k: (v.flip(-1) if v.dim() == 4 else v) for k, v in batch.items()}
+    for field in ("ua", "ub"):
+        u = out[field][:, 0]
+        out[field][:, 0] = torch.where(u < 0, torch.full_like(u, -1), 1 - u)
+    return out
+
+
+def zones(parsing, uv):
+    """Lips from the parsing; eyelids and cheeks from the mesh, on skin only. n x 3 x 256 x 256."""
+    n = uv.shape[0]
+    grid = (uv.permute(0, 2, 3, 1) * 2 - 1).float()
+    field = torch.from_numpy(ZONES)[None].expand(n, -1, -1, -1)
+    sampled = F.grid_sample(field, grid, align_corners=True) * (uv[:, :1] >= 0)
+    skin = parsing[:, 1:3].sum(1, keepdim=True)
+    wide = F.interpolate(sampled, scale_factor=4, mode="bilinear", align_corners=False) * skin
+    return torch.cat([parsing[:, 7:9].sum(1, keepdim=True), wide], 1)
+
+
+def losses(network, batch, autocast):
+    with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+        t = transfer(network, batch)
+    terms = {"pixel": 0, "gradient": 0, "lowpass": 0, "zone": 0}
+    for output, truth, source, parsing, uv in (
+        (t.output_a, batch["ga"], batch["a"], batch["pa"], batch["ua"]),
+        (t.output_b, batch["gb"], batch["b"], batch["pb"], batch["ub"]),
+    ):
+        terms["pixel"] += 2 * pixel_loss(output, truth, source, parsing)
+        terms["gradient"] += 2 * gradient_loss(output, truth)
+        terms["lowpass"] += 5 * lowpass_loss(output, truth)
+        terms["zone"] += 0.05 * zone_loss(output, truth, source, zones(parsing, uv))
+    t.to_a.weights, t.to_b.weights = t.to_a.weights.float(), t.to_b.weights.float()
+    terms["uv"] = 2 * (uv_loss(t.to_a, batch["ub"], batch["ua"], t.valid_a) + uv_loss(t.to_b, batch["ua"], batch["ub"], t.valid_b))
+    terms["semantic"] = semantic_loss(t.to_a, t.parsing_b, t.parsing_a, t.valid_a) + semantic_loss(t.to_b, t.parsing_a, t.parsing_b, t.valid_b)
+    return terms, t
+
+
+def lab(x):
+    return np.stack([cv2.cvtColor(np.ascontiguousarray(i), cv2.COLOR_RGB2LAB) for i in x.permute(0, 2, 3, 1).float().clamp(0, 1).numpy()])
+
+
+@torch.no_grad()
+def validate(network, pairs, count, autocast, sheet=None):
+    """Recovery per zone (models.md, section 5): 1 - mean dE(out, truth) / mean dE(source, truth) where the truth changes by over 3 dE."""
+    network.eval()
+    ratios = {(k, z): [] for k in ("painted", "real") for z in ("lips", "eyelids", "cheeks")}
+    rows = []
+    for start in range(0, count, 8):
+        batch = pairs.batch(np.arange(start, min(start + 8, count)))
+        with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+            out = transfer(network, batch).output_a
+        source, truth, made = lab(batch["a"]), lab(batch["ga"]), lab(out)
+        before, after = np.linalg.norm(source - truth, axis=-1), np.linalg.norm(made - truth, axis=-1)
+        weight = zones(batch["pa"], batch["ua"]).numpy() > 0.5
+        for i in range(len(out)):
+            for z, name in enumerate(("lips", "eyelids", "cheeks")):
+                where = weight[i, z] & (before[i] > 3)
+                if where.sum() > 50:
+                    ratios["real" if batch["real"][i] else "painted", name].append(1 - after[i][where].mean() / before[i][where].mean())
+        if sheet and start < 24:
+            rows += [np.vstack([x.permute(1, 2, 0).float().clamp(0, 1).numpy() for x in (batch["a"][i], batch["b"][i], out[i], batch["ga"][i])]) for i in range(len(out))]
+    if sheet:
+        cv2.imwrite(str(sheet), (np.hstack(rows) * 255).astype(np.uint8)[..., ::-1])
+    network.train()
+    return {f"{k}_{z}": round(float(np.median(v)), 3) if v else float("nan") for (k, z), v in ratios.items()}
+
+
+def threads_available():
+    """Two busy processes on two cores make every parallel region wait: one thread while something else runs."""
+    running = int(open("/proc/loadavg").read().split()[3].split("/")[0])
+    return 1 if running > torch.get_num_threads() + 1 else 2
+
+
+def save(path, **state):
+    torch.save(state, f"{path}.part")
+    os.replace(f"{path}.part", path)
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--pairs", required=True)
+    arguments.add_argument("--shards", default="0,1")
+    arguments.add_argument("--validation-shard", default="9")
+    arguments.add_argument("--out", required=True)
+    arguments.add_argument("--steps", type=int, default=3000)
+    arguments.add_argument("--batch", type=int, default=4)
+    arguments.add_argument("--rate", type=float, default=1.2e-3)
+    arguments.add_argument("--warm-start", help="checkpoint of the lab notebook")
+    arguments.add_argument("--float32", action="store_true", help="no bfloat16 autocast")
+    o = arguments.parse_args()
+    out = Path(o.out)
+    out.mkdir(parents=True, exist_ok=True)
+    autocast = not o.float32
+    cv2.setNumThreads(1)
+
+    pairs, held_out = Pairs(o.pairs, o.shards.split(",")), Pairs(o.pairs, [o.validation_shard])
+    network = SSATLive().to(memory_format=torch.channels_last)
+    optimizer = torch.optim.AdamW(network.parameters(), o.rate, weight_decay=1e-4, betas=(0.9, 0.99))
+    step, average = 0, None
+    if (out / "last.pt").exists():
+        state = torch.load(out / "last.pt")
+        network.load_state_dict(state["network"]), optimizer.load_state_dict(state["optimizer"])
+        step, average = state["step"], state["average"]
+    elif o.warm_start:
+        network.load_state_dict(from_notebook(torch.load(o.warm_start)))
+    if average is None:
+        average = {k: v.clone() for k, v in network.state_dict().items()}
+    evaluated = SSATLive().to(memory_format=torch.channels_last)
+    random = np.random.default_rng(step + 1)
+    log = open(out / "log.csv", "a", newline="")
+    writer = csv.writer(log)
+    started = time.time()
+    while step < o.steps:
+        if step % 20 == 0:
+            torch.set_num_threads(threads_available())
+        for group in optimizer.param_groups:
+            group["lr"] = o.rate * min(1, (step + 1) / 50) * (0.5 + 0.5 * math.cos(math.pi * step / o.steps)) + 1e-5
+        batch = pairs.batch(random.integers(0, len(pairs), o.batch))
+        if random.random() < 0.5:
+            batch = mirrored(batch)
+        terms, _ = losses(network, batch, autocast)
+        optimizer.zero_grad()
+        sum(terms.values()).backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimizer.step()
+        step += 1
+        decay = min(0.998, step / (step + 20))
+        for k, v in network.state_dict().items():
+            average[k] = average[k].mul_(decay).add_(v, alpha=1 - decay) if v.dtype.is_floating_point else v.clone()
+        if step % 10 == 0 or step == 1:
+            writer.writerow([step, round(time.time() - started, 1), torch.get_num_threads()] + [f"{float(v):.5f}" for v in terms.values()])
+            log.flush()
+        if step % 200 == 0 or step == o.steps:
+            evaluated.load_state_dict(average)
+            print(step, round(time.time() - started), validate(evaluated, held_out, 96, autocast, out / "sheet.png"), flush=True)
+            save(out / "last.pt", network=network.state_dict(), optimizer=optimizer.state_dict(), step=step, average=average)
+
+
+if __name__ == "__main__":
+    main()

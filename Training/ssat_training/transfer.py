@@ -1,0 +1,46 @@
+"""One step of SSAT live in both directions, as training, validation and calibration use it."""
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+
+# Classes that take makeup: skin, nose, brows, lips. Correspondence runs between these positions only.
+MAKEUP_CLASSES = torch.tensor([0, 1, 1, 0, 1, 0, 0, 1, 1, 0.0]).view(1, 10, 1, 1)
+
+
+@dataclass
+class Transfer:
+    output_a: torch.Tensor  # a wearing b's makeup, [0, 1]
+    output_b: torch.Tensor
+    to_a: object
+    to_b: object
+    valid_a: torch.Tensor
+    valid_b: torch.Tensor
+    parsing_a: torch.Tensor  # 64x64
+    parsing_b: torch.Tensor
+
+
+def skin_colour(picture, parsing64):
+    """Mean colour of skin and nose, n x 3 x 1 x 1. `picture` at 256, in any range."""
+    skin = parsing64[:, 1:3].sum(1, keepdim=True)
+    return (F.avg_pool2d(picture, 4) * skin).sum((2, 3), keepdim=True) / skin.sum((1, 2, 3), keepdim=True).clamp_min(1e-3)
+
+
+def makeup_positions(parsing64):
+    return (parsing64 * MAKEUP_CLASSES.to(parsing64)).sum(1, keepdim=True) > 0.5
+
+
+def transfer(network, batch):
+    """batch: a, b n x 3 x 256 x 256 in [0, 1]; pa, pb one-hot parsing; ua, ub UV maps at 64x64."""
+    a, b = batch["a"] * 2 - 1, batch["b"] * 2 - 1
+    features_a, key_a = network.encode(a, batch["pa"], batch["ua"])
+    features_b, key_b = network.encode(b, batch["pb"], batch["ub"])
+    makeup_a, makeup_b = network.makeup(a), network.makeup(b)
+    parsing_a, parsing_b = F.avg_pool2d(batch["pa"], 4), F.avg_pool2d(batch["pb"], 4)
+    valid_a, valid_b = makeup_positions(parsing_a), makeup_positions(parsing_b)
+    to_a, to_b = network.correspondence(key_a, key_b, valid_a, valid_b)
+    tone = skin_colour(b, parsing_b) - skin_colour(a, parsing_a)
+    mask = MAKEUP_CLASSES.to(a)
+    change_a = network.decode(features_a, to_a.warp(makeup_b), a, tone) * (batch["pa"] * mask).sum(1, keepdim=True)
+    change_b = network.decode(features_b, to_b.warp(makeup_a), b, -tone) * (batch["pb"] * mask).sum(1, keepdim=True)
+    return Transfer((batch["a"] + change_a).float(), (batch["b"] + change_b).float(), to_a, to_b, valid_a, valid_b, parsing_a, parsing_b)
