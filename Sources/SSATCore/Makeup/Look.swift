@@ -94,3 +94,13 @@ public enum LookError: Error, CustomStringConvertible {
         }
     }
 }
+
+extension Look {
+    /// Number of reference positions that the correspondence may choose from.
+    public var positionCount: Int { count }
+    /// Mean skin colour as #RRGGBB.
+    public var skinHex: String {
+        let bytes = (0..<3).map { Int(max(0, min(255, ((skinColour[$0] + 1) * 127.5).rounded()))) }
+        return String(format: "#%02X%02X%02X", bytes[0], bytes[1], bytes[2])
+    }
+}

@@ -191,8 +191,10 @@ package final class SSAT: @unchecked Sendable {
         }
     }
 
-    /// Mean colour of skin and nose, each 64x64 cell weighted by its share of skin.
-    private func measureSkin(_ classes: UnsafePointer<UInt8>) {
+    private func measureSkin(_ classes: UnsafePointer<UInt8>) { skinColour = Self.skinColour(average, classes) }
+
+    /// Mean colour of skin and nose in [-1, 1], each 64x64 cell weighted by its share of skin.
+    static func skinColour(_ average: [Float], _ classes: UnsafePointer<UInt8>) -> SIMD3<Float> {
         var sum = SIMD3<Float>(repeating: 0), total: Float = 0
         for y in 0..<64 {
             for x in 0..<64 {
@@ -208,6 +210,6 @@ package final class SSAT: @unchecked Sendable {
                 total += Float(count)
             }
         }
-        skinColour = total > 0 ? sum / total : SIMD3(repeating: 0)
+        return total > 0 ? sum / total : SIMD3(repeating: 0)
     }
 }

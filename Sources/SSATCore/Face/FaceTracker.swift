@@ -1,0 +1,261 @@
+import Foundation
+
+/// Which faces get makeup.
+public enum FacePolicy: Sendable, Equatable {
+    case all
+    /// The face that was largest when it came; it keeps its place until it has been gone for two seconds.
+    case primary
+    case atMost(Int)
+
+    var limit: Int {
+        switch self {
+        case .all: 16
+        case .primary: 1
+        case .atMost(let count): max(count, 1)
+        }
+    }
+}
+
+/// One face of one frame: its aligned crop and what FaceMesh saw in it. Reused; valid until given back.
+final class FaceView: @unchecked Sendable {
+    var track: Track!
+    var cropToFrame = Similarity.identity
+    var landmarks = [SIMD2<Float>](repeating: .zero, count: 478)  // crop pixels
+    var presence: Float = 0
+    var skinColour = SIMD3<Float>(repeating: 0)
+    var crop = [UInt8](repeating: 0, count: 256 * 256 * 3)
+    var parsing = [UInt8](repeating: 0, count: 256 * 256)
+    var uvFeatures = [Float](repeating: 0, count: 64 * 64 * 13)
+    var uv = [SIMD2<Float>](repeating: SIMD2(-1, -1), count: 64 * 64)
+    var change = [Float](repeating: 0, count: 256 * 256 * 3)
+    /// Frames since the track began: a new face fades in.
+    var age = 0
+}
+
+/// A face followed over time: its id and temporal state. Touched by the sequential stages only.
+final class Track: @unchecked Sendable {
+    let id: Int
+    var landmarks: [SIMD2<Float>]  // frame pixels, unsmoothed
+    var filter = OneEuroFilter()
+    var lastSeen: Double
+    var missing = 0
+    var age = 0
+    var skinColour: SIMD3<Float>?
+    /// Change smoothing.
+    var previousChange: [Float] = []
+    var previousCrop: [UInt8] = []
+
+    init(id: Int, landmarks: [SIMD2<Float>], time: Double) {
+        self.id = id
+        self.landmarks = landmarks
+        lastSeen = time
+    }
+
+    var size: Float {
+        var low = landmarks[0], high = landmarks[0]
+        for p in landmarks {
+            low = pointwiseMin(low, p)
+            high = pointwiseMax(high, p)
+        }
+        return max(high.x - low.x, high.y - low.y, 1)
+    }
+
+    var centre: SIMD2<Float> { landmarks[4] }
+}
+
+/// Detects when needed, follows by the previous landmarks, parses. One frame after the other, in order.
+///
+/// Threads: one thread at a time.
+final class FaceTracker: @unchecked Sendable {
+    private let detector: FaceDetector
+    private let mesh: FaceMesh
+    private let rasterizer: MeshRasterizer
+    private let meanPoints: [SIMD2<Float>]
+    private let policy: FacePolicy
+    private var tracks: [Track] = []
+    private var gone: [(id: Int, centre: SIMD2<Float>, time: Double)] = []
+    private var nextID = 1
+    private var frameIndex = 0
+    private var scratchCrop = [UInt8](repeating: 0, count: 256 * 256 * 3)
+    private var scratchPicture = [UInt8](repeating: 0, count: 320 * 320 * 3)
+    private var average = [Float](repeating: 0, count: 64 * 64 * 3)
+    private let detectionInterval = 10
+    private let keepPresence: Float = 0.35, startPresence: Float = 0.6
+
+    private(set) var detectorRuns = 0
+
+    init(precision: Precision, policy: FacePolicy) throws {
+        detector = try FaceDetector(weights: Models.faceDetector(precision), precision: precision)
+        mesh = try FaceMesh(weights: Models.faceMesh(precision), precision: precision)
+        let canonical = try CanonicalMesh(Models.canonicalMesh())
+        rasterizer = MeshRasterizer(mesh: canonical)
+        meanPoints = Alignment.meanPoints(canonical)
+        self.policy = policy
+    }
+
+    /// Forgets every face, for a new clip or picture.
+    func reset() {
+        tracks = []
+        gone = []
+        frameIndex = 0
+    }
+
+    /// Faces of the next frame. `time` in seconds; `take` gives an empty view to fill.
+    func update(_ frame: FrameView, time: Double, take: () -> FaceView) -> [FaceView] {
+        var views: [FaceView] = []
+        var lost = false
+        for track in tracks {
+            let view = take()
+            if look(frame, at: Alignment.frameToCrop(track.landmarks).inverse, into: view, again: true), view.presence > keepPresence {
+                views.append(finish(view, track, time))
+            } else {
+                track.missing += 1
+                lost = true
+            }
+        }
+        let wants = tracks.count < policy.limit
+        if tracks.isEmpty || lost || (wants && frameIndex % detectionInterval == 0) {
+            for detection in detect(frame) {
+                if views.count >= policy.limit { break }
+                let centre = detection.points[2]
+                if views.contains(where: { view in
+                    let d = view.track.centre - centre
+                    return (d * d).sum().squareRoot() < 0.5 * view.track.size
+                }) { continue }
+                let view = take()
+                guard start(frame, detection, view), view.presence > startPresence else { continue }
+                let landmarks = view.landmarks.map { view.cropToFrame.apply($0) }
+                let track = revive(landmarks, time)
+                views.append(finish(view, track, time))
+            }
+        }
+        // A face that was not seen is gone; it may come back under its own id within two seconds.
+        for track in tracks where track.lastSeen != time { gone.append((track.id, track.centre, track.lastSeen)) }
+        tracks = views.map { $0.track }
+        gone.removeAll { time - $0.time > 2 }
+        removeDuplicates(&views)
+        frameIndex += 1
+        return views
+    }
+
+    private func removeDuplicates(_ views: inout [FaceView]) {
+        var kept: [FaceView] = []
+        for view in views {
+            let twin = kept.contains { other in
+                let d = other.track.centre - view.track.centre
+                return (d * d).sum().squareRoot() < 0.3 * min(other.track.size, view.track.size)
+            }
+            if !twin { kept.append(view) }
+        }
+        views = kept
+        tracks = kept.map { $0.track }
+    }
+
+    private func revive(_ landmarks: [SIMD2<Float>], _ time: Double) -> Track {
+        let centre = landmarks[4]
+        var size = landmarks[10] - landmarks[152]
+        size = SIMD2(repeating: (size * size).sum().squareRoot())
+        if let index = gone.firstIndex(where: { g in
+            let d = g.centre - centre
+            return (d * d).sum().squareRoot() < 1.5 * size.x
+        }) {
+            return Track(id: gone.remove(at: index).id, landmarks: landmarks, time: time)
+        }
+        defer { nextID += 1 }
+        return Track(id: nextID, landmarks: landmarks, time: time)
+    }
+
+    /// Runs FaceMesh on the crop at `cropToFrame`; once more on a better crop when the face has moved far in it.
+    private func look(_ frame: FrameView, at cropToFrame: Similarity, into view: FaceView, again: Bool) -> Bool {
+        view.cropToFrame = cropToFrame
+        view.crop.withUnsafeMutableBufferPointer { frame.sample(cropToFrame, size: 256, into: $0.baseAddress!) }
+        mesh.run(view.crop)
+        view.presence = mesh.presence
+        if again {
+            let better = Alignment.frameToCrop(mesh.landmarks)
+            let moved = better.apply(SIMD2(128, 128)) - SIMD2(128, 128)
+            if (moved * moved).sum().squareRoot() > 14 || abs(better.scale - 1) > 0.12 || abs(better.b) > 0.14 {
+                let inner = better.inverse
+                let composed = Similarity(
+                    a: cropToFrame.a * inner.a - cropToFrame.b * inner.b, b: cropToFrame.b * inner.a + cropToFrame.a * inner.b,
+                    tx: cropToFrame.apply(SIMD2(inner.tx, inner.ty)).x, ty: cropToFrame.apply(SIMD2(inner.tx, inner.ty)).y)
+                guard composed.scale.isFinite, composed.scale > 0.02, composed.scale < 60 else { return false }
+                return look(frame, at: composed, into: view, again: false)
+            }
+        }
+        view.landmarks.withUnsafeMutableBufferPointer { out in
+            for i in 0..<478 { out[i] = mesh.landmarks[i] }
+        }
+        return true
+    }
+
+    /// From a detection to an aligned crop: the five points first, then twice by FaceMesh's own landmarks.
+    private func start(_ frame: FrameView, _ detection: Detection, _ view: FaceView) -> Bool {
+        let guess = Similarity.fit(meanPoints, detection.points)
+        // The box tells the size more surely than the points.
+        let side = max(detection.high.x - detection.low.x, detection.high.y - detection.low.y)
+        let wanted = side * 1.45 / 256
+        let ratio = wanted / max(guess.scale, 1e-6)
+        let middle = (detection.low + detection.high) / 2
+        let a = guess.a * ratio, b = guess.b * ratio
+        let crop = Similarity(a: a, b: b, tx: middle.x - (a * 128 - b * 128), ty: middle.y - (b * 128 + a * 128))
+        guard look(frame, at: crop, into: view, again: true) else { return false }
+        for _ in 0..<2 {
+            let landmarks = view.landmarks.map { view.cropToFrame.apply($0) }
+            guard look(frame, at: Alignment.frameToCrop(landmarks).inverse, into: view, again: false) else { return false }
+        }
+        return true
+    }
+
+    private func detect(_ frame: FrameView) -> [Detection] {
+        detectorRuns += 1
+        let scale = Float(max(frame.width, frame.height)) / 320
+        let toFrame = Similarity(
+            a: scale, b: 0, tx: (Float(frame.width) - 320 * scale) / 2 + 0.5 * scale - 0.5,
+            ty: (Float(frame.height) - 320 * scale) / 2 + 0.5 * scale - 0.5)
+        scratchPicture.withUnsafeMutableBufferPointer { frame.sample(toFrame, size: 320, into: $0.baseAddress!) }
+        let top = max(Int((Float(320) - Float(frame.height) / scale) / 2), 0)
+        let left = max(Int((Float(320) - Float(frame.width) / scale) / 2), 0)
+        // Grey bars: the repeated edge could look like anything.
+        for y in 0..<320 {
+            for x in 0..<320 where y < top || y >= 320 - top || x < left || x >= 320 - left {
+                for c in 0..<3 { scratchPicture[(y * 320 + x) * 3 + c] = 114 }
+            }
+        }
+        return detector.run(scratchPicture).map { d in
+            Detection(
+                score: d.score, low: toFrame.apply(d.low), high: toFrame.apply(d.high), points: d.points.map(toFrame.apply))
+        }
+    }
+
+    /// Smooths, and writes down what the transfer needs.
+    private func finish(_ view: FaceView, _ track: Track, _ time: Double) -> FaceView {
+        track.landmarks = view.landmarks.map { view.cropToFrame.apply($0) }
+        var smooth = track.landmarks
+        track.filter.update(&smooth, scale: track.size, time: time)
+        track.landmarks = smooth
+        track.lastSeen = time
+        track.missing = 0
+        track.age += 1
+        let toCrop = view.cropToFrame.inverse
+        for i in 0..<478 { view.landmarks[i] = toCrop.apply(smooth[i]) }
+        view.track = track
+        view.age = track.age
+        view.parsing.withUnsafeMutableBufferPointer { out in
+            for i in 0..<256 * 256 { out[i] = mesh.parsing[i] }
+        }
+        rasterizer.rasterize(view.landmarks)
+        view.uv.withUnsafeMutableBufferPointer { out in
+            for i in 0..<64 * 64 { out[i] = rasterizer.uv[i] }
+        }
+        view.uvFeatures.withUnsafeMutableBufferPointer { rasterizer.writeFeatures($0.baseAddress!) }
+        averageBlocks(view.crop)
+        let colour = SSAT.skinColour(average, view.parsing)
+        let calm = track.skinColour.map { $0 + (colour - $0) * 0.1 } ?? colour
+        track.skinColour = calm
+        view.skinColour = calm
+        return view
+    }
+
+    private func averageBlocks(_ crop: [UInt8]) { ssatAverage(crop, &average) }
+}

@@ -1,0 +1,95 @@
+import CFFmpegCodec
+import CFFmpegFormat
+import CFFmpegUtil
+import Foundation
+
+/// Opens a file, a URL or '-' (standard input) and reads its packets. One thread at a time.
+public final class Demuxer: @unchecked Sendable {
+    let context: UnsafeMutablePointer<AVFormatContext>
+    public let path: String
+    public let videoIndex: Int
+
+    /// - Throws: `VideoError.unreadable` or `.unsupported`, with the reason.
+    public init(path: String) throws {
+        av_log_set_level(AV_LOG_QUIET)
+        self.path = path
+        if path != "-", !path.contains("://") {
+            var isDirectory: ObjCBool = false
+            guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {
+                throw VideoError.unreadable(path, "no such file; check the path")
+            }
+            if isDirectory.boolValue { throw VideoError.unreadable(path, "is a folder; give a video file") }
+            guard let handle = FileHandle(forReadingAtPath: path) else { throw VideoError.unreadable(path, "cannot be opened; check its permissions") }
+            if try (handle.read(upToCount: 1)?.count ?? 0) == 0 { throw VideoError.unreadable(path, "is empty") }
+        }
+        var opened: UnsafeMutablePointer<AVFormatContext>?
+        let code = avformat_open_input(&opened, path == "-" ? "pipe:0" : path, nil, nil)
+        guard code >= 0, let context = opened else {
+            throw VideoError.unreadable(path, "not a video that can be read (\(VideoError.text(code)))")
+        }
+        self.context = context
+        do {
+            guard avformat_find_stream_info(context, nil) >= 0 else {
+                throw VideoError.unreadable(path, "its streams cannot be read; the file may be cut short")
+            }
+            let index = av_find_best_stream(context, AVMEDIA_TYPE_VIDEO, -1, -1, nil, 0)
+            guard index >= 0 else { throw VideoError.unsupported(path, "has no video stream") }
+            videoIndex = Int(index)
+            let p = context.pointee.streams[videoIndex]!.pointee.codecpar.pointee
+            guard p.width > 0, p.height > 0 else { throw VideoError.unsupported(path, "its picture has no size") }
+            guard p.width <= 8192, p.height <= 8192 else {
+                throw VideoError.unsupported(path, "its picture is \(p.width)x\(p.height); at most 8192x8192 is supported")
+            }
+            if p.color_trc == AVCOL_TRC_SMPTE2084 || p.color_trc == AVCOL_TRC_ARIB_STD_B67 {
+                throw VideoError.unsupported(path, "is HDR (PQ or HLG), which is not supported; convert it to SDR first")
+            }
+        } catch {
+            var pointer: UnsafeMutablePointer<AVFormatContext>? = context
+            avformat_close_input(&pointer)
+            throw error
+        }
+    }
+
+    deinit {
+        var pointer: UnsafeMutablePointer<AVFormatContext>? = context
+        avformat_close_input(&pointer)
+    }
+
+    var videoStream: UnsafeMutablePointer<AVStream> { context.pointee.streams[videoIndex]! }
+
+    /// Frames that the container promises, or an estimate from its duration; nil when unknown.
+    public var frameCountEstimate: Int? {
+        let s = videoStream.pointee
+        if s.nb_frames > 0 { return Int(s.nb_frames) }
+        guard let seconds = duration, s.avg_frame_rate.den > 0 else { return nil }
+        return Int(seconds * Double(s.avg_frame_rate.num) / Double(s.avg_frame_rate.den))
+    }
+
+    /// Seconds; nil when unknown.
+    public var duration: Double? {
+        context.pointee.duration > 0 ? Double(context.pointee.duration) / Double(AV_TIME_BASE) : nil
+    }
+
+    public var width: Int { Int(videoStream.pointee.codecpar.pointee.width) }
+    public var height: Int { Int(videoStream.pointee.codecpar.pointee.height) }
+
+    /// Still pictures come as one frame.
+    public var isPicture: Bool {
+        guard let name = context.pointee.iformat?.pointee.name else { return false }
+        let format = String(cString: name)
+        return format.hasSuffix("_pipe") || format.hasPrefix("image2")
+    }
+
+    /// Seconds of the first video frame.
+    var startSeconds: Double {
+        let s = videoStream.pointee
+        return s.start_time == ssat_nopts ? 0 : Double(s.start_time) * av_q2d(s.time_base)
+    }
+
+    func seek(seconds: Double) {
+        av_seek_frame(context, -1, Int64((seconds + startSeconds) * Double(AV_TIME_BASE)), AVSEEK_FLAG_BACKWARD)
+    }
+
+    /// Reads the next packet; false at the end (or where a truncated file breaks off).
+    func read(_ packet: UnsafeMutablePointer<AVPacket>) -> Bool { av_read_frame(context, packet) >= 0 }
+}

@@ -1,0 +1,103 @@
+import CFFmpegCodec
+import CFFmpegFormat
+import CFFmpegUtil
+
+/// How the output is encoded.
+public struct EncoderOptions: Sendable {
+    /// A libavcodec encoder; nil chooses by the container (libx264, libvpx-vp9 for webm, png and so on for pictures).
+    public var name: String?
+    public var crf: Int?
+    public var preset: String?
+    public var threads = 0
+    public init() {}
+}
+
+/// Frames to packets. One thread at a time.
+final class Encoder: @unchecked Sendable {
+    let context: UnsafeMutablePointer<AVCodecContext>
+    private let format: AVPixelFormat
+
+    init(_ options: EncoderOptions, name: String, first frame: Frame, stream: UnsafeMutablePointer<AVStream>, globalHeader: Bool, path: String) throws {
+        guard let codec = avcodec_find_encoder_by_name(name) else {
+            throw VideoError.encoder(name, "this FFmpeg does not have it; 'ffmpeg -encoders' lists what there is")
+        }
+        guard codec.pointee.type == AVMEDIA_TYPE_VIDEO else { throw VideoError.encoder(name, "is not a video encoder") }
+        let wanted = AVPixelFormat(frame.raw.pointee.format)
+        format = Encoder.best(wanted, codec)
+        context = avcodec_alloc_context3(codec)!
+        let source = frame.raw.pointee
+        context.pointee.width = source.width
+        context.pointee.height = source.height
+        context.pointee.pix_fmt = format
+        context.pointee.time_base = stream.pointee.time_base
+        let rate = stream.pointee.avg_frame_rate.num > 0 ? stream.pointee.avg_frame_rate : stream.pointee.r_frame_rate
+        context.pointee.framerate = rate
+        context.pointee.sample_aspect_ratio =
+            source.sample_aspect_ratio.num > 0 ? source.sample_aspect_ratio : stream.pointee.sample_aspect_ratio
+        context.pointee.color_range = source.color_range
+        context.pointee.color_primaries = source.color_primaries
+        context.pointee.color_trc = source.color_trc
+        context.pointee.colorspace = source.colorspace
+        context.pointee.chroma_sample_location = source.chroma_location
+        context.pointee.thread_count = Int32(options.threads)
+        if globalHeader { context.pointee.flags |= AV_CODEC_FLAG_GLOBAL_HEADER }
+        if name.hasPrefix("libx26") {
+            av_opt_set(context.pointee.priv_data, "preset", options.preset ?? "veryfast", 0)
+            av_opt_set(context.pointee.priv_data, "crf", "\(options.crf ?? 18)", 0)
+        } else if name.hasPrefix("libvpx") || name.hasPrefix("libaom") {
+            av_opt_set(context.pointee.priv_data, "crf", "\(options.crf ?? 28)", 0)
+            av_opt_set(context.pointee.priv_data, "cpu-used", "6", 0)
+            av_opt_set(context.pointee.priv_data, "row-mt", "1", 0)
+        } else if name == "libwebp" {
+            av_opt_set(context.pointee.priv_data, "quality", "92", 0)
+        } else if name == "mjpeg" || name == "mpeg4" {
+            context.pointee.flags |= AV_CODEC_FLAG_QSCALE
+            context.pointee.global_quality = 2 * FF_QP2LAMBDA
+            context.pointee.strict_std_compliance = FF_COMPLIANCE_UNOFFICIAL
+        }
+        let code = avcodec_open2(context, codec, nil)
+        guard code >= 0 else { throw VideoError.encoder(name, "cannot encode this video (\(VideoError.text(code)))") }
+    }
+
+    deinit {
+        var pointer: UnsafeMutablePointer<AVCodecContext>? = context
+        avcodec_free_context(&pointer)
+    }
+
+    /// The source's own format where the encoder takes it, else the nearest.
+    private static func best(_ wanted: AVPixelFormat, _ codec: UnsafePointer<AVCodec>) -> AVPixelFormat {
+        guard var list = codec.pointee.pix_fmts else { return wanted }
+        var all: [AVPixelFormat] = []
+        while list.pointee != AV_PIX_FMT_NONE {
+            all.append(list.pointee)
+            list += 1
+        }
+        if all.contains(wanted) { return wanted }
+        return avcodec_find_best_pix_fmt_of_list(codec.pointee.pix_fmts, wanted, 0, nil)
+    }
+
+    private var scaler: FormatConverter?
+
+    /// Sends a frame (nil at the end) and hands over every packet that comes out.
+    func encode(_ frame: Frame?, _ body: (UnsafeMutablePointer<AVPacket>) throws -> Void) throws {
+        var converted = frame
+        if let frame, AVPixelFormat(frame.raw.pointee.format) != format {
+            if scaler == nil { scaler = FormatConverter() }
+            converted = try scaler!.convert(frame, to: format)
+        }
+        converted?.raw.pointee.pict_type = AV_PICTURE_TYPE_NONE
+        if let converted, context.pointee.flags & AV_CODEC_FLAG_QSCALE != 0 { converted.raw.pointee.quality = context.pointee.global_quality }
+        try check(avcodec_send_frame(context, converted?.raw), "encode a frame")
+        guard let packet = av_packet_alloc() else { return }
+        defer {
+            var pointer: UnsafeMutablePointer<AVPacket>? = packet
+            av_packet_free(&pointer)
+        }
+        while true {
+            let code = avcodec_receive_packet(context, packet)
+            if code == ssat_again() || code == ssat_eof() { return }
+            try check(code, "encode a frame")
+            try body(packet)
+        }
+    }
+}

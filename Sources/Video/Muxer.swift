@@ -1,0 +1,216 @@
+import CFFmpegCodec
+import CFFmpegFormat
+import CFFmpegUtil
+import Foundation
+
+/// Writes packets into a container: aside as `NAME.part`, renamed when whole. Calls are serialized by a lock that is held
+/// for one packet at a time.
+public final class Muxer: @unchecked Sendable {
+    private let context: UnsafeMutablePointer<AVFormatContext>
+    private let path: String
+    private let partPath: String
+    private let lock = NSLock()
+    private var finished = false
+    private var headerWritten = false
+    private var waiting: [UnsafeMutablePointer<AVPacket>] = []
+    /// Input stream index to output stream index.
+    private var copied: [Int: Int] = [:]
+    /// Streams that the container cannot carry.
+    private(set) var droppedStreams: [String] = []
+    let isPicture: Bool
+    let videoEncoderName: String
+
+    init(path: String, source: Demuxer, encoder: String?) throws {
+        self.path = path
+        let standardOutput = path == "-"
+        // The part file keeps the extension's place, so the container must be named.
+        var found: UnsafeMutablePointer<AVFormatContext>?
+        let ext = (path as NSString).pathExtension.lowercased()
+        isPicture = ["png", "jpg", "jpeg", "webp", "bmp"].contains(ext)
+        partPath = standardOutput || path.contains("://") ? path : path + ".part"
+        let guessed = standardOutput ? "matroska" : isPicture ? "image2" : nil
+        let code = avformat_alloc_output_context2(&found, nil, guessed, standardOutput ? "pipe:1" : path)
+        guard code >= 0, let found else {
+            throw VideoError.unwritable(path, "no container for '.\(ext)'; use .mp4, .mkv, .mov, .webm or .avi")
+        }
+        context = found
+        if let encoder {
+            videoEncoderName = encoder
+        } else {
+            switch ext {
+            case "png": videoEncoderName = "png"
+            case "jpg", "jpeg": videoEncoderName = "mjpeg"
+            case "webp": videoEncoderName = "libwebp"
+            case "bmp": videoEncoderName = "bmp"
+            case "webm": videoEncoderName = "libvpx-vp9"
+            case "avi": videoEncoderName = "libx264"
+            default: videoEncoderName = "libx264"
+            }
+        }
+        if !standardOutput, !path.contains("://") {
+            if let a = Muxer.identity(path), let b = Muxer.identity(source.path), a == b {
+                avformat_free_context(context)
+                throw VideoError.unwritable(path, "is the input itself; choose another output")
+            }
+        }
+        if isPicture { av_opt_set(context.pointee.priv_data, "update", "1", 0) }
+        let opened = avio_open(&context.pointee.pb, standardOutput ? "pipe:1" : partPath, AVIO_FLAG_WRITE)
+        guard opened >= 0 else {
+            avformat_free_context(context)
+            throw VideoError.unwritable(path, "cannot be written (\(VideoError.text(opened))); check the folder and its permissions")
+        }
+        if isPicture, let copy = av_strdup(partPath) {
+            avio_closep(&context.pointee.pb)
+            av_freep(&context.pointee.url)
+            context.pointee.url = copy
+        }
+        av_dict_copy(&context.pointee.metadata, source.context.pointee.metadata, 0)
+    }
+
+    deinit {
+        if !finished { discard() }
+        for packet in waiting {
+            var pointer: UnsafeMutablePointer<AVPacket>? = packet
+            av_packet_free(&pointer)
+        }
+        avformat_free_context(context)
+    }
+
+    private static func identity(_ path: String) -> [UInt64]? {
+        var status = stat()
+        return stat(path, &status) == 0 ? [UInt64(status.st_dev), UInt64(status.st_ino)] : nil
+    }
+
+    var wantsGlobalHeader: Bool { context.pointee.oformat.pointee.flags & AVFMT_GLOBALHEADER != 0 }
+    private var videoStream: UnsafeMutablePointer<AVStream>!
+    private var encoderTimeBase = AVRational(num: 1, den: 1)
+
+    /// Adds the video stream and copies of all others, then writes the header.
+    func start(encoder: Encoder, source: Demuxer) throws {
+        for index in 0..<Int(source.context.pointee.nb_streams) {
+            let from = source.context.pointee.streams[index]!
+            if index == source.videoIndex {
+                videoStream = avformat_new_stream(context, nil)
+                try check(avcodec_parameters_from_context(videoStream.pointee.codecpar, encoder.context), "describe the video")
+                videoStream.pointee.time_base = encoder.context.pointee.time_base
+                encoderTimeBase = encoder.context.pointee.time_base
+                videoStream.pointee.avg_frame_rate = from.pointee.avg_frame_rate
+                videoStream.pointee.sample_aspect_ratio = encoder.context.pointee.sample_aspect_ratio
+                videoStream.pointee.disposition = from.pointee.disposition
+                av_dict_copy(&videoStream.pointee.metadata, from.pointee.metadata, 0)
+                for i in 0..<Int(from.pointee.nb_side_data) {
+                    let data = from.pointee.side_data[i]
+                    guard data.type == AV_PKT_DATA_DISPLAYMATRIX else { continue }
+                    if let copy = av_stream_new_side_data(videoStream, data.type, data.size) { memcpy(copy, data.data, data.size) }
+                }
+                continue
+            }
+            if isPicture { continue }
+            let parameters = from.pointee.codecpar!
+            let supported = avformat_query_codec(context.pointee.oformat, parameters.pointee.codec_id, FF_COMPLIANCE_NORMAL) != 0
+            let attached = from.pointee.disposition & AV_DISPOSITION_ATTACHED_PIC != 0
+            let kind = parameters.pointee.codec_type
+            guard supported, !attached, kind == AVMEDIA_TYPE_AUDIO || kind == AVMEDIA_TYPE_SUBTITLE || kind == AVMEDIA_TYPE_ATTACHMENT else {
+                let name = kind == AVMEDIA_TYPE_VIDEO ? "video" : String(cString: avcodec_get_name(parameters.pointee.codec_id))
+                droppedStreams.append("stream \(index) (\(name))")
+                continue
+            }
+            let to = avformat_new_stream(context, nil)!
+            try check(avcodec_parameters_copy(to.pointee.codecpar, parameters), "describe a copied stream")
+            to.pointee.codecpar.pointee.codec_tag = 0
+            to.pointee.time_base = from.pointee.time_base
+            to.pointee.disposition = from.pointee.disposition
+            av_dict_copy(&to.pointee.metadata, from.pointee.metadata, 0)
+            copied[index] = Int(to.pointee.index)
+        }
+        copyChapters(source)
+        // Matroska stores presentation times only: without this it would shift everything by the encoder's delay.
+        let format = String(cString: context.pointee.oformat.pointee.name)
+        if format == "matroska" || format == "webm" { context.pointee.avoid_negative_ts = 0 }
+        let code = avformat_write_header(context, nil)
+        guard code >= 0 else { throw VideoError.unwritable(path, "the container refuses these streams (\(VideoError.text(code)))") }
+        headerWritten = true
+        let held = waiting
+        waiting = []
+        for packet in held {
+            try copyNow(packet, source)
+            var pointer: UnsafeMutablePointer<AVPacket>? = packet
+            av_packet_free(&pointer)
+        }
+    }
+
+    private func copyChapters(_ source: Demuxer) {
+        let count = Int(source.context.pointee.nb_chapters)
+        guard count > 0, let list = av_calloc(count, MemoryLayout<UnsafeMutablePointer<AVChapter>?>.size)?
+            .assumingMemoryBound(to: UnsafeMutablePointer<AVChapter>?.self)
+        else { return }
+        for i in 0..<count {
+            guard let from = source.context.pointee.chapters[i],
+                let to = av_mallocz(MemoryLayout<AVChapter>.size)?.assumingMemoryBound(to: AVChapter.self)
+            else { continue }
+            to.pointee = from.pointee
+            to.pointee.metadata = nil
+            av_dict_copy(&to.pointee.metadata, from.pointee.metadata, 0)
+            list[i] = to
+        }
+        context.pointee.chapters = list
+        context.pointee.nb_chapters = UInt32(count)
+    }
+
+    func write(video packet: UnsafeMutablePointer<AVPacket>) throws {
+        lock.lock()
+        defer { lock.unlock() }
+        packet.pointee.stream_index = videoStream.pointee.index
+        if packet.pointee.duration <= 0, videoStream.pointee.avg_frame_rate.num > 0 {
+            packet.pointee.duration = av_rescale_q(1, av_inv_q(videoStream.pointee.avg_frame_rate), encoderTimeBase)
+        }
+        av_packet_rescale_ts(packet, encoderTimeBase, videoStream.pointee.time_base)
+        try checkWrite(av_interleaved_write_frame(context, packet))
+    }
+
+    /// Copies a packet of another stream, untouched; keeps it until the header is written.
+    func copy(_ packet: UnsafeMutablePointer<AVPacket>, _ source: Demuxer) throws {
+        lock.lock()
+        defer { lock.unlock() }
+        if headerWritten {
+            try copyNow(packet, source)
+        } else if let kept = av_packet_clone(packet) {
+            waiting.append(kept)
+        }
+    }
+
+    private func copyNow(_ packet: UnsafeMutablePointer<AVPacket>, _ source: Demuxer) throws {
+        let index = Int(packet.pointee.stream_index)
+        guard let target = copied[index] else { return }
+        let from = source.context.pointee.streams[index]!, to = context.pointee.streams[target]!
+        packet.pointee.stream_index = Int32(target)
+        packet.pointee.pos = -1
+        av_packet_rescale_ts(packet, from.pointee.time_base, to.pointee.time_base)
+        try checkWrite(av_interleaved_write_frame(context, packet))
+    }
+
+    private func checkWrite(_ code: Int32) throws {
+        if code >= 0 { return }
+        if code == ssat_no_space() { throw VideoError.unwritable(path, "the disk is full; free some space and run again") }
+        throw VideoError.unwritable(path, "writing failed (\(VideoError.text(code)))")
+    }
+
+    /// Ends the file and gives it its name.
+    func finish() throws {
+        lock.lock()
+        defer { lock.unlock() }
+        guard headerWritten else { throw VideoError.unwritable(path, "nothing to write") }
+        try checkWrite(av_write_trailer(context))
+        if context.pointee.pb != nil { try checkWrite(avio_closep(&context.pointee.pb)) }
+        finished = true
+        if partPath != path, rename(partPath, path) != 0 {
+            unlink(partPath)
+            throw VideoError.unwritable(path, "cannot be renamed into place")
+        }
+    }
+
+    private func discard() {
+        if context.pointee.pb != nil { avio_closep(&context.pointee.pb) }
+        if partPath != path { unlink(partPath) }
+    }
+}

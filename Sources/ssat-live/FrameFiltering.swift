@@ -1,0 +1,50 @@
+import SSATCore
+import Video
+
+extension Frame {
+    /// The frame as SSATCore sees it. Valid while the frame lives.
+    var view: FrameView {
+        let (pointers, strides) = planes
+        let color = color
+        let matrix: FrameView.Matrix =
+            switch color.matrix {
+            case .bt601: .bt601
+            case .bt709: .bt709
+            case .bt2020: .bt2020
+            }
+        return FrameView(
+            width: width, height: height, planes: pointers, strides: strides, chromaShift: chromaShift, bitDepth: bitDepth,
+            matrix: matrix, fullRange: color.fullRange, chromaCentred: (color.chromaCentredX, color.chromaCentredY))
+    }
+}
+
+/// Joins the pipeline and the filter, which do not know each other.
+final class MakeupFrameFilter: FrameFilter, @unchecked Sendable {
+    private let filter: MakeupFilter
+    private let split: Bool
+    /// Touched by `finish` only; read after the run.
+    private(set) var framesWithFaces = 0
+    private(set) var mostFaces = 0
+
+    init(filter: MakeupFilter, split: Bool) {
+        self.filter = filter
+        self.split = split
+    }
+
+    func analyze(_ frame: Frame, time: Double) throws -> MakeupFilter.Analysis { filter.analyze(frame.view, time: time) }
+
+    func transform(_ frame: Frame, _ analysis: MakeupFilter.Analysis) throws { filter.transfer(analysis) }
+
+    func finish(_ frame: Frame, _ analysis: MakeupFilter.Analysis) throws {
+        if analysis.faceCount > 0 { framesWithFaces += 1 }
+        mostFaces = max(mostFaces, analysis.faceCount)
+        filter.finish(frame.view, analysis, firstColumn: split ? frame.width / 2 : 0)
+    }
+}
+
+/// A photo or a .look file as a look.
+func loadLook(_ path: String, precision: Precision) throws -> Look {
+    if path.hasSuffix(".look") { return try Look(contentsOfFile: path) }
+    let frame = try FrameReader.first(Demuxer(path: path))
+    return try MakeupFilter.makeLook(from: frame.view, path: path, precision: precision)
+}
