@@ -63,16 +63,80 @@ void ssat_quantize_u8(const float *input, int32_t count, float inverse_scale, in
   }
 }
 
+static void box_rows(const float *input, float *output, int32_t channels, ptrdiff_t step, ptrdiff_t line) {
+  // Sliding sums of five cells, zeros outside.
+  for (int32_t l = 0; l < 64; l++)
+    for (int32_t c = 0; c < channels; c++) {
+      const float *in = input + l * line + c;
+      float *out = output + l * line + c;
+      for (int32_t i = 0; i < 64; i++) {
+        float sum = 0;
+        for (int32_t k = i < 2 ? 0 : i - 2; k <= (i > 61 ? 63 : i + 2); k++) sum += in[k * step];
+        out[i * step] = sum;
+      }
+    }
+}
+
+void ssat_colour_maps(const float *average, const float *warped, const uint8_t *skin, const float tone[3], float *colours,
+                      float *scratch) {
+  float *one = scratch, *two = scratch + 64 * 64 * 4;
+  for (int32_t i = 0; i < 64 * 64; i++) {
+    float *o = colours + i * 12;
+    for (int c = 0; c < 3; c++) {
+      o[c] = warped[i * 3 + c];
+      o[c + 3] = (warped[i * 3 + c] - average[i * 3 + c]) * 0.5f;
+      o[c + 6] = o[c + 3] - tone[c] * 0.5f;
+      one[i * 4 + c] = skin[i] ? o[c + 6] : 0;
+    }
+    one[i * 4 + 3] = skin[i] ? 1 : 0;
+  }
+  for (int pass = 0; pass < 2; pass++) {
+    box_rows(one, two, 4, 4, 64 * 4);
+    box_rows(two, one, 4, 64 * 4, 4);
+  }
+  for (int32_t i = 0; i < 64 * 64; i++)
+    for (int c = 0; c < 3; c++) colours[i * 12 + 9 + c] = skin[i] ? one[i * 4 + c] / one[i * 4 + 3] : 0;
+}
+
 static float sigmoid(float x) { return 1 / (1 + expf(-x)); }
 
+// R'G'B' differences to luma and two chroma differences (BT.601) and back: Training/ssat_training/networks/ssat_live.py.
+static const float to_luma_chroma[9] = {0.299f, 0.587f, 0.114f, -0.168736f, -0.331264f, 0.5f, 0.5f, -0.418688f, -0.081312f};
+
+static void times(const float m[9], const float *v, float *o) {
+  for (int i = 0; i < 3; i++) o[i] = m[i * 3] * v[0] + m[i * 3 + 1] * v[1] + m[i * 3 + 2] * v[2];
+}
+
+static void gate_colours(const float *gate, const float *colours, float *wash) {
+  static const float back[9] = {1, 0, 1.402f, 1, -0.344136f, -0.714136f, 1, 1.772f, 0};
+  float sum[3] = {0, 0, 0}, part[3];
+  for (int k = 0; k < 3; k++) {
+    times(to_luma_chroma, colours + 3 + 3 * k, part);
+    for (int i = 0; i < 3; i++) sum[i] += sigmoid(gate[3 * k + i]) * part[i];
+  }
+  times(back, sum, wash);
+}
+
+// Cells that any weighted pixel reads: those with weight and their neighbours.
+static void active_cells(const float *weight, uint8_t active[64 * 64]) {
+  memset(active, 0, 64 * 64);
+  for (int y = 0; y < 256; y++)
+    for (int x = 0; x < 256; x++) {
+      if (weight[y * 256 + x] == 0) continue;
+      int cy = y / 4, cx = x / 4;
+      for (int v = cy ? cy - 1 : 0; v <= (cy < 63 ? cy + 1 : 63); v++)
+        for (int u = cx ? cx - 1 : 0; u <= (cx < 63 ? cx + 1 : 63); u++) active[v * 64 + u] = 1;
+    }
+}
+
 void ssat_assemble_change(const float *gate, int32_t gate_row, int32_t gate_pixel, const float *head, int32_t head_row,
-                          int32_t head_pixel, const float *difference, const float *relative, const float *weight, float *wash,
-                          float *change) {
+                          int32_t head_pixel, const float *colours, const float *weight, float *wash, float *change) {
+  uint8_t active[64 * 64];
+  active_cells(weight, active);
   for (int y = 0; y < 64; y++)
     for (int x = 0; x < 64; x++) {
-      const float *g = gate + (ptrdiff_t)y * gate_row + (ptrdiff_t)x * gate_pixel;
-      int i = (y * 64 + x) * 3;
-      for (int c = 0; c < 3; c++) wash[i + c] = sigmoid(g[c]) * difference[i + c] + sigmoid(g[c + 3]) * relative[i + c];
+      int i = y * 64 + x;
+      if (active[i]) gate_colours(gate + (ptrdiff_t)y * gate_row + (ptrdiff_t)x * gate_pixel, colours + i * 12, wash + i * 3);
     }
   // Half-pixel centres: output row y reads input rows around (y + 0.5) / 4 - 0.5; the fraction is one of four.
   static const float fraction[4] = {0.625f, 0.875f, 0.125f, 0.375f};

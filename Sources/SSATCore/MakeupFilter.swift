@@ -13,6 +13,8 @@ public final class MakeupFilter: @unchecked Sendable {
         public var trackIDs: [Int] { views.map { $0.track.id } }
         /// 478 landmarks per face, in frame pixels.
         public var landmarks: [[SIMD2<Float>]] { views.map { v in v.landmarks.map { v.cropToFrame.apply($0) } } }
+        /// Smallest upright box around the landmarks of each face, in frame pixels.
+        public var boxes: [(low: SIMD2<Float>, high: SIMD2<Float>)] { views.map { $0.track.box } }
         public var presence: [Float] { views.map(\.presence) }
         /// Aligned crop (256x256x3), parsing (256x256 `FaceClass`), and crop-to-frame transform per face.
         public var crops: [(rgb: [UInt8], parsing: [UInt8], toFrame: Similarity)] {

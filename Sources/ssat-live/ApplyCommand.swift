@@ -76,7 +76,13 @@ struct ApplyCommand: ParsableCommand {
     private func write(_ path: String, _ statistics: RunStatistics, _ frames: MakeupFrameFilter) throws {
         let values: [String: Any] = [
             "input": input, "output": output, "frames": statistics.frames, "frames_with_faces": frames.framesWithFaces,
-            "most_faces": frames.mostFaces, "broken_frames": statistics.brokenFrames, "seconds": statistics.seconds,
+            "most_faces": frames.mostFaces,
+            "tracks": frames.tracks.sorted { $0.key < $1.key }.map { id, t -> [String: Any] in
+                [
+                    "id": id, "first_frame": t.first, "last_frame": t.last, "frames": t.frames,
+                    "box": [t.low.x, t.low.y, t.high.x, t.high.y].map { Int($0.rounded()) },
+                ]
+            }, "broken_frames": statistics.brokenFrames, "seconds": statistics.seconds,
             "fps": Double(statistics.frames) / max(statistics.seconds, 1e-9), "dropped_streams": statistics.droppedStreams,
             "instruction_set": InstructionSet.current.description, "interrupted": statistics.cancelled,
         ]

@@ -25,6 +25,14 @@ final class MakeupFrameFilter: FrameFilter, @unchecked Sendable {
     /// Touched by `finish` only; read after the run.
     private(set) var framesWithFaces = 0
     private(set) var mostFaces = 0
+    private(set) var tracks: [Int: TrackSummary] = [:]
+
+    /// One face of the clip: when it was seen (frame numbers from 0) and where it was first.
+    struct TrackSummary {
+        var first, last, frames: Int
+        var low, high: SIMD2<Float>
+    }
+    private var frameNumber = 0
 
     init(filter: MakeupFilter, split: Bool) {
         self.filter = filter
@@ -38,6 +46,13 @@ final class MakeupFrameFilter: FrameFilter, @unchecked Sendable {
     func finish(_ frame: Frame, _ analysis: MakeupFilter.Analysis) throws {
         if analysis.faceCount > 0 { framesWithFaces += 1 }
         mostFaces = max(mostFaces, analysis.faceCount)
+        for (id, box) in zip(analysis.trackIDs, analysis.boxes) {
+            var summary = tracks[id] ?? TrackSummary(first: frameNumber, last: frameNumber, frames: 0, low: box.low, high: box.high)
+            summary.last = frameNumber
+            summary.frames += 1
+            tracks[id] = summary
+        }
+        frameNumber += 1
         filter.finish(frame.view, analysis, firstColumn: split ? frame.width / 2 : 0)
     }
 }

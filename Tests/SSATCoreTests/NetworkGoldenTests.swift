@@ -80,13 +80,13 @@ struct NetworkGoldenTests {
         }
         #expect(makeup.error <= tolerance * makeup.range)
         network.decode(
-            makeup: try golden.floats(named: "makeup", shape: [64, 64, 64]), colours: try golden.floats(named: "colours", shape: [64, 64, 9]))
+            makeup: try golden.floats(named: "makeup", shape: [64, 64, 64]), colours: try golden.floats(named: "colours", shape: [64, 64, 12]))
         let head = Self.worst(try golden.floats(named: "\(kind).head", shape: [32, 32, 12])) {
             network.rawHead($0 / (32 * 12) * 4, $0 / 12 % 32 * 4, $0 % 12)
         }
         #expect(head.error <= tolerance * max(head.range, 0.1))
-        let gate = Self.worst(try golden.floats(named: "\(kind).gate", shape: [32, 32, 6])) {
-            network.rawGate($0 / (32 * 6) * 2, $0 / 6 % 32 * 2, $0 % 6)
+        let gate = Self.worst(try golden.floats(named: "\(kind).gate", shape: [32, 32, 9])) {
+            network.rawGate($0 / (32 * 9) * 2, $0 / 9 % 32 * 2, $0 % 9)
         }
         #expect(gate.error <= tolerance * gate.range)
     }
@@ -108,6 +108,11 @@ struct NetworkGoldenTests {
             network.transfer(look, tone: look.skinColour - network.skinColour, weight: weight, change: &change)
             changes.append(change)
         }
+        // The whole transfer in f32, correspondence and colour maps included, as PyTorch does it.
+        let truth = try golden.floats(named: "float.change", shape: [64, 64, 3])
+        let float = changes[Precision.allCases.firstIndex(of: .f32)!]
+        let whole = Self.worst(truth) { float[($0 / (64 * 3) * 4 * 256 + $0 / 3 % 64 * 4) * 3 + $0 % 3] }
+        #expect(whole.error <= 1e-3 * max(whole.range, 1))
         let squared = zip(changes[0], changes[1]).reduce(Float(0)) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) } / Float(changes[0].count)
         #expect(-10 * log10(squared) > 35)
     }

@@ -12,27 +12,29 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 
 from .graph import FloatGraph, Int8Graph
-from .networks.ssat_live import SSATLive, uv_features
+from .networks.ssat_live import LUMA_CHROMA, SSATLive, change_basis, soften, uv_features
 from .networks.ssat_live_graph import decode, encode, makeup_features
 from .train_ssat import Pairs
-from .transfer import makeup_positions, skin_colour
+from .transfer import makeup_positions, skin_cells, skin_colour
 
 LICENCE = "research and non-commercial use: trained on research-only pictures, see MODEL_CARD.md"
 
 
 @torch.no_grad()
 def decoder_inputs(network, batch):
-    """What the decoder receives for a wearing b's makeup: warped makeup and the nine colour channels, 64x64."""
+    """What the decoder receives for a wearing b's makeup: warped makeup and the twelve colour channels, 64x64."""
     a, b = batch["a"] * 2 - 1, batch["b"] * 2 - 1
     _, key_a = network.encode(a, batch["pa"], batch["ua"])
     _, key_b = network.encode(b, batch["pb"], batch["ub"])
     parsing_a, parsing_b = F.avg_pool2d(batch["pa"], 4), F.avg_pool2d(batch["pb"], 4)
-    to_a, _ = network.correspondence(key_a, key_b, makeup_positions(parsing_a), makeup_positions(parsing_b))
+    positions = makeup_positions(parsing_a)
+    to_a, _ = network.correspondence(key_a, key_b, positions, makeup_positions(parsing_b))
     makeup = to_a.warp(network.makeup(b))
     tone = skin_colour(b, parsing_b) - skin_colour(a, parsing_a)
     warped = makeup[:, -3:] / 2
     difference = (warped - F.avg_pool2d(a, 4)) * 0.5
-    return makeup, torch.cat([warped, difference, difference - tone * 0.5], 1)
+    relative = difference - tone * 0.5
+    return makeup, torch.cat([warped, difference, relative, soften(relative, skin_cells(parsing_a, positions))], 1)
 
 
 def run(g, batch, makeup, colours, which="a"):
@@ -55,7 +57,8 @@ def run(g, batch, makeup, colours, which="a"):
 
 def change(outputs, colours):
     gate = torch.sigmoid(outputs["gate"].float())
-    wash = gate[:, :3] * colours[:, 3:6] + gate[:, 3:] * colours[:, 6:9]
+    gated = sum(gate[:, 3 * i:3 * i + 3] * change_basis(colours[:, 3 * i + 3:3 * i + 6], LUMA_CHROMA) for i in range(3))
+    wash = change_basis(gated, torch.linalg.inv(LUMA_CHROMA))
     return F.interpolate(wash, scale_factor=4, mode="bilinear", align_corners=False) + F.pixel_shuffle(outputs["head"].float(), 2)
 
 

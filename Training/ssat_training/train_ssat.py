@@ -17,10 +17,11 @@ import torch.nn.functional as F
 from .face_zones import CHEEK_ZONE, EYE_ZONE
 from .losses.correspondence import semantic_loss, uv_loss
 from .losses.reconstruction import gradient_loss, lowpass_loss, pixel_loss, zone_loss
-from .networks.ssat_live import CLASSES, SSATLive, from_notebook
+from .networks.ssat_live import CLASSES, SSATLive, from_notebook, widen
 from .transfer import transfer
 
 FIELDS = ("a", "b", "ga", "gb", "pa", "pb", "ua", "ub", "real")
+LONGEST_STEP = 15  # seconds; a pause (SIGSTOP) does not count as running time
 ZONES = np.stack([EYE_ZONE, CHEEK_ZONE])
 
 
@@ -28,7 +29,7 @@ class Pairs:
     """Memory-mapped arrays of one or more shards, written by `ssat_training.pairs`."""
 
     def __init__(self, folder, shards):
-        self.arrays = {f: [np.load(Path(folder) / f"cache_{f}_{s}.npy", mmap_mode="r") for s in shards] for f in FIELDS}
+        self.arrays = {f: [np.load(Path(folder) / f"{f}_{s}.npy", mmap_mode="r") for s in shards] for f in FIELDS}
         self.starts = np.cumsum([0] + [len(x) for x in self.arrays["a"]])
 
     def __len__(self):
@@ -78,7 +79,7 @@ def losses(network, batch, autocast):
         terms["pixel"] += 2 * pixel_loss(output, truth, source, parsing)
         terms["gradient"] += 2 * gradient_loss(output, truth)
         terms["lowpass"] += 5 * lowpass_loss(output, truth)
-        terms["zone"] += 0.05 * zone_loss(output, truth, source, zones(parsing, uv))
+        terms["zone"] += 0.08 * zone_loss(output, truth, source, zones(parsing, uv))
     t.to_a.weights, t.to_b.weights = t.to_a.weights.float(), t.to_b.weights.float()
     terms["uv"] = 2 * (uv_loss(t.to_a, batch["ub"], batch["ua"], t.valid_a) + uv_loss(t.to_b, batch["ua"], batch["ub"], t.valid_b))
     terms["semantic"] = semantic_loss(t.to_a, t.parsing_b, t.parsing_a, t.valid_a) + semantic_loss(t.to_b, t.parsing_a, t.parsing_b, t.valid_b)
@@ -133,9 +134,10 @@ def main():
     arguments.add_argument("--validation-shard", default="9")
     arguments.add_argument("--out", required=True)
     arguments.add_argument("--steps", type=int, default=3000)
+    arguments.add_argument("--hours", type=float, default=1e9, help="end, with the learning rate run down, after this much running time")
     arguments.add_argument("--batch", type=int, default=4)
     arguments.add_argument("--rate", type=float, default=1.2e-3)
-    arguments.add_argument("--warm-start", help="checkpoint of the lab notebook")
+    arguments.add_argument("--warm-start", help="a checkpoint of this script or of the lab notebook")
     arguments.add_argument("--float32", action="store_true", help="no bfloat16 autocast")
     o = arguments.parse_args()
     out = Path(o.out)
@@ -146,25 +148,27 @@ def main():
     pairs, held_out = Pairs(o.pairs, o.shards.split(",")), Pairs(o.pairs, [o.validation_shard])
     network = SSATLive().to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(network.parameters(), o.rate, weight_decay=1e-4, betas=(0.9, 0.99))
-    step, average = 0, None
+    step, average, elapsed = 0, None, 0.0
     if (out / "last.pt").exists():
         state = torch.load(out / "last.pt")
         network.load_state_dict(state["network"]), optimizer.load_state_dict(state["optimizer"])
-        step, average = state["step"], state["average"]
+        step, average, elapsed = state["step"], state["average"], state["elapsed"]
     elif o.warm_start:
-        network.load_state_dict(from_notebook(torch.load(o.warm_start)))
+        state = torch.load(o.warm_start)
+        network.load_state_dict(widen(state["average"] if "average" in state else from_notebook(state)))
     if average is None:
         average = {k: v.clone() for k, v in network.state_dict().items()}
     evaluated = SSATLive().to(memory_format=torch.channels_last)
     random = np.random.default_rng(step + 1)
     log = open(out / "log.csv", "a", newline="")
     writer = csv.writer(log)
-    started = time.time()
-    while step < o.steps:
+    last = time.time()
+    progress = max(step / o.steps, elapsed / (3600 * o.hours))
+    while progress < 1:
         if step % 20 == 0:
             torch.set_num_threads(threads_available())
         for group in optimizer.param_groups:
-            group["lr"] = o.rate * min(1, (step + 1) / 50) * (0.5 + 0.5 * math.cos(math.pi * step / o.steps)) + 1e-5
+            group["lr"] = o.rate * min(1, (step + 1) / 50) * (0.5 + 0.5 * math.cos(math.pi * progress)) + 1e-5
         batch = pairs.batch(random.integers(0, len(pairs), o.batch))
         if random.random() < 0.5:
             batch = mirrored(batch)
@@ -174,16 +178,19 @@ def main():
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
         step += 1
+        now = time.time()
+        elapsed, last = elapsed + min(now - last, LONGEST_STEP), now
+        progress = max(step / o.steps, elapsed / (3600 * o.hours))
         decay = min(0.998, step / (step + 20))
         for k, v in network.state_dict().items():
             average[k] = average[k].mul_(decay).add_(v, alpha=1 - decay) if v.dtype.is_floating_point else v.clone()
         if step % 10 == 0 or step == 1:
-            writer.writerow([step, round(time.time() - started, 1), torch.get_num_threads()] + [f"{float(v):.5f}" for v in terms.values()])
+            writer.writerow([step, round(elapsed, 1), torch.get_num_threads()] + [f"{float(v):.5f}" for v in terms.values()])
             log.flush()
-        if step % 200 == 0 or step == o.steps:
+        if step % 200 == 0 or progress >= 1:
             evaluated.load_state_dict(average)
-            print(step, round(time.time() - started), validate(evaluated, held_out, 96, autocast, out / "sheet.png"), flush=True)
-            save(out / "last.pt", network=network.state_dict(), optimizer=optimizer.state_dict(), step=step, average=average)
+            print(step, round(elapsed), validate(evaluated, held_out, 96, autocast, out / "sheet.png"), flush=True)
+            save(out / "last.pt", network=network.state_dict(), optimizer=optimizer.state_dict(), step=step, average=average, elapsed=elapsed)
 
 
 if __name__ == "__main__":

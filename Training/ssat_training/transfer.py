@@ -30,6 +30,11 @@ def makeup_positions(parsing64):
     return (parsing64 * MAKEUP_CLASSES.to(parsing64)).sum(1, keepdim=True) > 0.5
 
 
+def skin_cells(parsing64, positions):
+    """Cells of the correspondence that are mostly skin or nose, n x 1 x 64 x 64, 0 or 1."""
+    return ((parsing64[:, 1:3].sum(1, keepdim=True) > 0.5) & positions).float()
+
+
 def transfer(network, batch):
     """batch: a, b n x 3 x 256 x 256 in [0, 1]; pa, pb one-hot parsing; ua, ub UV maps at 64x64."""
     a, b = batch["a"] * 2 - 1, batch["b"] * 2 - 1
@@ -41,6 +46,7 @@ def transfer(network, batch):
     to_a, to_b = network.correspondence(key_a, key_b, valid_a, valid_b)
     tone = skin_colour(b, parsing_b) - skin_colour(a, parsing_a)
     mask = MAKEUP_CLASSES.to(a)
-    change_a = network.decode(features_a, to_a.warp(makeup_b), a, tone) * (batch["pa"] * mask).sum(1, keepdim=True)
-    change_b = network.decode(features_b, to_b.warp(makeup_a), b, -tone) * (batch["pb"] * mask).sum(1, keepdim=True)
+    skin_a, skin_b = skin_cells(parsing_a, valid_a), skin_cells(parsing_b, valid_b)
+    change_a = network.decode(features_a, to_a.warp(makeup_b), a, tone, skin_a) * (batch["pa"] * mask).sum(1, keepdim=True)
+    change_b = network.decode(features_b, to_b.warp(makeup_a), b, -tone, skin_b) * (batch["pb"] * mask).sum(1, keepdim=True)
     return Transfer((batch["a"] + change_a).float(), (batch["b"] + change_b).float(), to_a, to_b, valid_a, valid_b, parsing_a, parsing_b)

@@ -22,14 +22,21 @@ void ssat_average_blocks(const uint8_t *rgb, float *output);
 /// f32 to u8: clamp(round(x / scale) + zero_point).
 void ssat_quantize_u8(const float *input, int32_t count, float inverse_scale, int32_t zero_point, uint8_t *output);
 
+/// The decoder's colour input, 64x64x12: the warped reference colour, its difference to the source's, the difference less
+/// `tone`, and that softened over the skin (two 5x5 means that count only cells where `skin` is not 0).
+/// `average` 64x64x3 in [-1, 1]; `warped` 64x64x3 in [-1, 1], 0 where nothing was warped; `tone` in [-1, 1] units.
+/// `scratch` holds 64 * 64 * 8 floats.
+void ssat_colour_maps(const float *average, const float *warped, const uint8_t *skin, const float tone[3], float *colours,
+                      float *scratch);
+
 /// Assembles the predicted change, 256x256x3 in units of full scale:
-///   wash   = sigmoid(gate[0..2]) * difference + sigmoid(gate[3..5]) * relative       (64x64)
-///   change = (bilinear x4 of wash + pixel_shuffle(head, 2)) * weight                 (256x256)
-/// `gate` 64x64 and `head` 128x128 are f32 maps with the given strides; `difference`, `relative` 64x64x3; `weight` 256x256.
-/// `wash` is scratch of 64x64x3 floats.
+///   wash   = gates in luma and chroma: sigmoid(gate[0..2]) of the difference + gate[3..5] of the relative one
+///            + gate[6..8] of the soft one, back in R'G'B'                               (64x64)
+///   change = (bilinear x4 of wash + pixel_shuffle(head, 2)) * weight                   (256x256)
+/// `gate` 64x64x9 and `head` 128x128x12 are f32 maps with the given strides; `colours` as `ssat_colour_maps` makes them;
+/// `weight` 256x256. `wash` is scratch of 64x64x3 floats.
 void ssat_assemble_change(const float *gate, int32_t gate_row, int32_t gate_pixel, const float *head, int32_t head_row,
-                          int32_t head_pixel, const float *difference, const float *relative, const float *weight, float *wash,
-                          float *change);
+                          int32_t head_pixel, const float *colours, const float *weight, float *wash, float *change);
 
 /// Bilinear doubling of class scores (128x128, half-pixel centres) and the best class of every pixel at 256x256.
 void ssat_upsample_argmax(const float *scores, int32_t size, int32_t row_stride, int32_t pixel_stride, int32_t classes,

@@ -51,14 +51,16 @@ final class Track: @unchecked Sendable {
         lastSeen = time
     }
 
-    var size: Float {
+    var box: (low: SIMD2<Float>, high: SIMD2<Float>) {
         var low = landmarks[0], high = landmarks[0]
         for p in landmarks {
             low = pointwiseMin(low, p)
             high = pointwiseMax(high, p)
         }
-        return max(high.x - low.x, high.y - low.y, 1)
+        return (low, high)
     }
+
+    var size: Float { max((box.high - box.low).max(), 1) }
 
     var centre: SIMD2<Float> { landmarks[4] }
 }

@@ -13,5 +13,8 @@ public enum FaceClass: UInt8, CaseIterable, Sendable {
         }
     }
 
+    /// Skin or nose: what a person's skin colour is measured on.
+    static func isSkin(_ value: UInt8) -> Bool { value == skin.rawValue || value == nose.rawValue }
+
     static let makeupTable: [Bool] = allCases.map(\.takesMakeup)
 }

@@ -19,8 +19,10 @@ package final class SSAT: @unchecked Sendable {
     private let makeupPicture, makeupFeatures: Tensor
 
     private var average = [Float](repeating: 0, count: 64 * 64 * 3)
-    private var difference = [Float](repeating: 0, count: 64 * 64 * 3)
-    private var relative = [Float](repeating: 0, count: 64 * 64 * 3)
+    private var warped = [Float](repeating: 0, count: 64 * 64 * 3)
+    private var skin = [UInt8](repeating: 0, count: 64 * 64)
+    private var colourMaps = [Float](repeating: 0, count: 64 * 64 * 12)
+    private var scratch = [Float](repeating: 0, count: 64 * 64 * 8)
     private var wash = [Float](repeating: 0, count: 64 * 64 * 3)
     private var reduced = [UInt8](repeating: 0, count: size * size)
     /// Mean skin colour of the crop that was encoded last, in [-1, 1].
@@ -48,7 +50,7 @@ package final class SSAT: @unchecked Sendable {
         makeup = builder.input(
             height: 64, width: 64, channels: 64, quantization: try builder.quantization("decoder.makeup"))
         colours = builder.input(
-            height: 64, width: 64, channels: 9, quantization: try builder.quantization("decoder.colours"))
+            height: 64, width: 64, channels: 12, quantization: try builder.quantization("decoder.colours"))
         let decoder = try Decoder(content: content, semantic: semantic, colours: colours, makeup: makeup, into: &builder)
         gate = decoder.gate
         head = decoder.head
@@ -83,6 +85,7 @@ package final class SSAT: @unchecked Sendable {
         network.run(0..<encoderSteps)
         let map = network.floats(keys)
         correspondence.value.prepare(keys: map, rowStride: keys.rowStride, pixelStride: keys.pixelStride, parsing: classes)
+        markSkin(classes)
     }
 
     /// The look of the crop that was encoded last.
@@ -122,42 +125,30 @@ package final class SSAT: @unchecked Sendable {
         _ look: Look, tone: SIMD3<Float>, weight: UnsafePointer<Float>, change: UnsafeMutablePointer<Float>
     ) {
         clear(makeup)
-        for i in 0..<64 * 64 * 3 { difference[i] = -average[i] * 0.5 }
-        var warpedColour = [Float](repeating: 0, count: 64 * 64 * 3)
+        for i in warped.indices { warped[i] = 0 }
         correspondence.value.warp(look, temperature: temperature, precision: precision, kernels: kernels) { cell, values in
             store(values, 64, makeup, cell / 64, cell % 64)
-            for c in 0..<3 {
-                warpedColour[cell * 3 + c] = values[61 + c] / 2
-                difference[cell * 3 + c] = (values[61 + c] / 2 - average[cell * 3 + c]) * 0.5
-            }
+            for c in 0..<3 { warped[cell * 3 + c] = values[61 + c] / 2 }
         }
-        for cell in 0..<64 * 64 {
-            for c in 0..<3 { relative[cell * 3 + c] = difference[cell * 3 + c] - tone[c] * 0.5 }
+        withUnsafeBytes(of: (tone.x, tone.y, tone.z)) {
+            ssat_colour_maps(average, warped, skin, $0.bindMemory(to: Float.self).baseAddress!, &colourMaps, &scratch)
         }
-        var joined: (Float, Float, Float, Float, Float, Float, Float, Float, Float) = (0, 0, 0, 0, 0, 0, 0, 0, 0)
-        for cell in 0..<64 * 64 {
-            let i = cell * 3
-            joined = (
-                warpedColour[i], warpedColour[i + 1], warpedColour[i + 2], difference[i], difference[i + 1], difference[i + 2],
-                relative[i], relative[i + 1], relative[i + 2]
-            )
-            withUnsafePointer(to: &joined) {
-                $0.withMemoryRebound(to: Float.self, capacity: 9) { store($0, 9, colours, cell / 64, cell % 64) }
-            }
+        colourMaps.withUnsafeBufferPointer { maps in
+            for cell in 0..<64 * 64 { store(maps.baseAddress! + cell * 12, 12, colours, cell / 64, cell % 64) }
         }
         network.run(encoderSteps..<network.stepCount)
         ssat_assemble_change(
             network.floats(gate), Int32(gate.rowStride), Int32(gate.pixelStride), network.floats(head), Int32(head.rowStride),
-            Int32(head.pixelStride), difference, relative, weight, &wash, change)
+            Int32(head.pixelStride), colourMaps, weight, &wash, change)
     }
 
-    /// Runs the decoder alone on given maps (64x64x64 and 64x64x9), for tests.
+    /// Runs the decoder alone on given maps (64x64x64 and 64x64x12), for tests.
     package func decode(makeup values: [Float], colours joined: [Float]) {
         values.withUnsafeBufferPointer { v in
             joined.withUnsafeBufferPointer { j in
                 for cell in 0..<64 * 64 {
                     store(v.baseAddress! + cell * 64, 64, makeup, cell / 64, cell % 64)
-                    store(j.baseAddress! + cell * 9, 9, colours, cell / 64, cell % 64)
+                    store(j.baseAddress! + cell * 12, 12, colours, cell / 64, cell % 64)
                 }
             }
         }
@@ -191,6 +182,19 @@ package final class SSAT: @unchecked Sendable {
         }
     }
 
+    /// Cells that take part in the correspondence and are mostly skin or nose.
+    private func markSkin(_ classes: UnsafePointer<UInt8>) {
+        for i in skin.indices { skin[i] = 0 }
+        for position in correspondence.value.positions {
+            let x = Int(position) % 64 * 4, y = Int(position) / 64 * 4
+            var count = 0
+            for dy in 0..<4 {
+                for dx in 0..<4 where FaceClass.isSkin(classes[(y + dy) * 256 + x + dx]) { count += 1 }
+            }
+            if count > 8 { skin[Int(position)] = 1 }
+        }
+    }
+
     private func measureSkin(_ classes: UnsafePointer<UInt8>) { skinColour = Self.skinColour(average, classes) }
 
     /// Mean colour of skin and nose in [-1, 1], each 64x64 cell weighted by its share of skin.
@@ -201,8 +205,7 @@ package final class SSAT: @unchecked Sendable {
                 var count = 0
                 for dy in 0..<4 {
                     for dx in 0..<4 {
-                        let k = classes[(y * 4 + dy) * 256 + x * 4 + dx]
-                        if k == FaceClass.skin.rawValue || k == FaceClass.nose.rawValue { count += 1 }
+                        if FaceClass.isSkin(classes[(y * 4 + dy) * 256 + x * 4 + dx]) { count += 1 }
                     }
                 }
                 let i = (y * 64 + x) * 3

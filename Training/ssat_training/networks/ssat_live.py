@@ -109,14 +109,34 @@ def uv_features(uv):
     return torch.cat(features, 1)
 
 
+# R'G'B' differences to luma and two chroma differences (BT.601), so that a gate can open for colour and stay shut for shading.
+LUMA_CHROMA = torch.tensor([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
+SOFTENING_RADIUS = 2
+
+
+def soften(maps, mask):
+    """Two 5x5 box means that only count cells of `mask` (n x 1 x 64 x 64, 0 or 1); 0 outside it.
+
+    Blush and contour are soft colour on a wide area: averaged over it, the grain and the shading of two faces cancel.
+    """
+    size = 2 * SOFTENING_RADIUS + 1
+
+    def box(x):
+        return F.avg_pool2d(F.avg_pool2d(x, size, 1, SOFTENING_RADIUS), size, 1, SOFTENING_RADIUS)
+
+    return box(maps * mask) / box(mask).clamp_min(1e-3) * mask
+
+
 class Decoder(nn.Module):
     """Predicts a change of the source, not a picture. The head starts at zero; the gates at sigmoid(-1)."""
 
     def __init__(self, width, semantic_width, makeup_channels):
         super().__init__()
-        self.input = nn.Conv2d(2 * width + 9 + 2 * semantic_width + UV_FEATURES, 2 * width, 1)
+        self.input = nn.Conv2d(2 * width + 12 + 2 * semantic_width + UV_FEATURES, 2 * width, 1)
         self.block1 = ModulatedBlock(2 * width, 2 * width, makeup_channels)
-        self.gate = nn.Conv2d(2 * width, 6, 3, 1, 1)
+        self.gate = nn.Conv2d(2 * width, 9, 3, 1, 1)
+        self.register_buffer("basis", LUMA_CHROMA, persistent=False)
+        self.register_buffer("basis_inverse", torch.linalg.inv(LUMA_CHROMA), persistent=False)
         self.block2 = ModulatedBlock(2 * width, width, makeup_channels)
         self.skip = nn.Conv2d(2 * width + semantic_width, width, 1)
         self.block3 = ModulatedBlock(width, width, makeup_channels)
@@ -125,17 +145,27 @@ class Decoder(nn.Module):
             nn.init.zeros_(layer.weight)
             nn.init.constant_(layer.bias, bias)
 
-    def forward(self, content_fine, content, semantic_fine, semantic, makeup, picture, tone):
-        """`tone`: n x 3 x 1 x 1, mean skin colour of the reference minus the source's. Returns the change, in units of [0, 1]."""
+    def forward(self, content_fine, content, semantic_fine, semantic, makeup, picture, tone, skin):
+        """Returns the change, in units of [0, 1].
+
+        tone: n x 3 x 1 x 1, mean skin colour of the reference minus the source's. skin: n x 1 x 64 x 64, 1 where the source's
+        cell is skin and takes part in the correspondence.
+        """
         warped = makeup[:, -3:] / 2
         difference = (warped - F.avg_pool2d(picture, 4)) * 0.5
         relative = difference - tone * 0.5
-        x = self.block1(self.input(torch.cat([content, warped, difference, relative, semantic], 1)), makeup)
-        gate = torch.sigmoid(self.gate(x))
-        wash = F.interpolate(gate[:, :3] * difference + gate[:, 3:] * relative, scale_factor=4, mode="bilinear", align_corners=False)
+        soft = soften(relative.float(), skin).to(relative.dtype)
+        x = self.block1(self.input(torch.cat([content, warped, difference, relative, soft, semantic], 1)), makeup)
+        gate = torch.sigmoid(self.gate(x).float())
+        gated = sum(gate[:, 3 * i:3 * i + 3] * change_basis(d.float(), self.basis) for i, d in enumerate((difference, relative, soft)))
+        wash = F.interpolate(change_basis(gated, self.basis_inverse), scale_factor=4, mode="bilinear", align_corners=False)
         x = F.interpolate(self.block2(x, makeup), scale_factor=2, mode="nearest")
         x = self.block3(self.skip(torch.cat([x, content_fine, semantic_fine], 1)), makeup)
         return wash + F.pixel_shuffle(self.head(x), 2)
+
+
+def change_basis(maps, matrix):
+    return F.conv2d(maps, matrix[:, :, None, None].to(maps.dtype))
 
 
 class SSATLive(nn.Module):
@@ -173,8 +203,8 @@ class SSATLive(nn.Module):
         to_b = score.transpose(1, 2).masked_fill(~inside_a[:, None], -1e4).softmax(-1)
         return Correspondence(to_a, index_b, index_a), Correspondence(to_b, index_a, index_b)
 
-    def decode(self, features, makeup, picture, tone):
-        return self.decoder(*features, makeup, picture, tone)
+    def decode(self, features, makeup, picture, tone, skin):
+        return self.decoder(*features, makeup, picture, tone, skin)
 
 
 def gather(maps, index):
@@ -216,3 +246,18 @@ def from_notebook(state):
             name = name.replace(old, new)
         renamed[name] = value.float() if value.is_floating_point() else value
     return renamed
+
+
+def widen(state):
+    """A checkpoint without soft colour and with gates per R'G'B' channel, made to fit: new inputs weigh nothing, gates take the mean."""
+    if state["decoder.gate.weight"].shape[0] == 9:
+        return state
+    state = dict(state)
+    weight, columns = state["decoder.input.weight"], state["decoder.input.weight"].shape[0] + 9
+    new = torch.zeros(weight.shape[0], 3, 1, 1)
+    state["decoder.input.weight"] = torch.cat([weight[:, :columns], new, weight[:, columns:]], 1)
+    weight, bias = state["decoder.gate.weight"], state["decoder.gate.bias"]
+    groups = [weight[:3].mean(0, keepdim=True), weight[3:].mean(0, keepdim=True)]
+    state["decoder.gate.weight"] = torch.cat([g.expand(3, -1, -1, -1) for g in groups] + [torch.zeros(3, *weight.shape[1:])])
+    state["decoder.gate.bias"] = torch.cat([bias[:3].mean().expand(3), bias[3:].mean().expand(3), torch.full((3,), -1.0)])
+    return state
