@@ -1,6 +1,18 @@
 import CKernels
 import Foundation
 
+/// What is shown while no face is seen.
+public enum LostPolicy: String, Sendable, CaseIterable {
+    /// The makeup stays where it was for a fifth of a second, then the picture is blurred.
+    case hold
+    /// The whole picture is blurred.
+    case blur
+    /// A plain dark picture.
+    case placeholder
+    /// The picture as it is.
+    case pass
+}
+
 /// The one door: frame in, frame out, in three steps.
 ///
 /// `analyze` and `finish` see every frame, in order, each on one thread at a time; `transfer` may run for several frames at
@@ -9,6 +21,7 @@ public final class MakeupFilter: @unchecked Sendable {
     /// What `analyze` learned about a frame. Give it to `transfer`, then `finish`, once.
     public final class Analysis: @unchecked Sendable {
         var views: [FaceView] = []
+        var time = 0.0
         public var faceCount: Int { views.count }
         public var trackIDs: [Int] { views.map { $0.track.id } }
         /// 478 landmarks per face, in frame pixels.
@@ -16,6 +29,14 @@ public final class MakeupFilter: @unchecked Sendable {
         /// Smallest upright box around the landmarks of each face, in frame pixels.
         public var boxes: [(low: SIMD2<Float>, high: SIMD2<Float>)] { views.map { $0.track.box } }
         public var presence: [Float] { views.map(\.presence) }
+        /// Share of each `FaceClass` in the parsing, 0...1.
+        public var classShares: [[Float]] {
+            views.map { view in
+                var counts = [Float](repeating: 0, count: FaceClass.allCases.count)
+                for k in view.parsing { counts[Int(k)] += 1 }
+                return counts.map { $0 / Float(view.parsing.count) }
+            }
+        }
         /// Aligned crop (256x256x3), parsing (256x256 `FaceClass`), and crop-to-frame transform per face.
         public var crops: [(rgb: [UInt8], parsing: [UInt8], toFrame: Similarity)] {
             views.map { ($0.crop, $0.parsing, $0.cropToFrame) }
@@ -32,6 +53,10 @@ public final class MakeupFilter: @unchecked Sendable {
     private var scratch: [Scratch] = []
     private var planes = [Float](repeating: 0, count: 256 * 256 * 3)
     public var temporalSmoothing = true
+    /// What `finish` shows while no face is seen.
+    public var whenLost = LostPolicy.pass
+    private static let holdSeconds = 0.2
+    private var lastShown: (time: Double, faces: [(change: [Float], cropToFrame: Similarity)])?
 
     private final class Scratch {
         var weight = [Float](repeating: 0, count: 256 * 256)
@@ -59,6 +84,7 @@ public final class MakeupFilter: @unchecked Sendable {
     /// Finds, follows and parses the faces. `time` in seconds.
     public func analyze(_ frame: FrameView, time: Double) -> Analysis {
         let analysis = Analysis()
+        analysis.time = time
         analysis.views = tracker.update(frame, time: time) { locked { views.popLast() } ?? FaceView() }
         return analysis
     }
@@ -103,8 +129,24 @@ public final class MakeupFilter: @unchecked Sendable {
                 frame.add(view.change, view.cropToFrame, planes: &planes, firstColumn: firstColumn)
             }
         }
+        if whenLost != .pass { cover(frame, analysis, firstColumn) }
         locked { views += analysis.views }
         analysis.views = []
+    }
+
+    /// Hides a picture in which no face was found, as `whenLost` says.
+    private func cover(_ frame: FrameView, _ analysis: Analysis, _ firstColumn: Int) {
+        if !analysis.views.isEmpty {
+            if whenLost == .hold { lastShown = (analysis.time, analysis.views.map { ($0.change, $0.cropToFrame) }) }
+            return
+        }
+        if whenLost == .hold, let last = lastShown, (0...Self.holdSeconds).contains(analysis.time - last.time) {
+            for face in last.faces { frame.add(face.change, face.cropToFrame, planes: &planes, firstColumn: firstColumn) }
+        } else if whenLost == .placeholder {
+            frame.blank()
+        } else {
+            frame.blur()
+        }
     }
 
     private func smooth(_ view: FaceView) {
@@ -130,6 +172,22 @@ public final class MakeupFilter: @unchecked Sendable {
         let network = try SSAT(weights: Models.ssatLive(precision), precision: precision)
         network.encode(crop: view.crop, classes: view.parsing, uv: view.uvFeatures)
         return network.makeLook(crop: view.crop)
+    }
+
+    /// The reference's colours as the correspondence lays them on each face's crop: 256x256x3, mid-grey where nothing goes.
+    /// For looking at; slow.
+    public func correspondencePictures(_ analysis: Analysis) -> [[UInt8]] {
+        guard let look else { return [] }
+        let network = networks[0]
+        let weight = [Float](repeating: 0, count: 256 * 256)
+        return analysis.views.map { view in
+            network.encode(crop: view.crop, classes: view.parsing, uv: view.uvFeatures)
+            network.transfer(look, tone: .zero, weight: weight, change: &view.change)
+            return (0..<256 * 256 * 3).map { i in
+                let cell = i / (256 * 3) / 4 * 64 + i / 3 % 256 / 4
+                return UInt8(max(0, min(255, (network.warped[cell * 3 + i % 3] + 1) * 127.5)))
+            }
+        }
     }
 
     /// Forgets every face, for a new clip.

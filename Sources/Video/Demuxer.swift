@@ -7,7 +7,7 @@ import Foundation
 public final class Demuxer: @unchecked Sendable {
     let context: UnsafeMutablePointer<AVFormatContext>
     public let path: String
-    public let videoIndex: Int
+    public private(set) var videoIndex = -1
 
     /// - Throws: `VideoError.unreadable` or `.unsupported`, with the reason.
     public init(path: String) throws {
@@ -28,25 +28,20 @@ public final class Demuxer: @unchecked Sendable {
             throw VideoError.unreadable(path, "not a video that can be read (\(VideoError.text(code)))")
         }
         self.context = context
-        do {
-            guard avformat_find_stream_info(context, nil) >= 0 else {
-                throw VideoError.unreadable(path, "its streams cannot be read; the file may be cut short")
-            }
-            let index = av_find_best_stream(context, AVMEDIA_TYPE_VIDEO, -1, -1, nil, 0)
-            guard index >= 0 else { throw VideoError.unsupported(path, "has no video stream") }
-            videoIndex = Int(index)
-            let p = context.pointee.streams[videoIndex]!.pointee.codecpar.pointee
-            guard p.width > 0, p.height > 0 else { throw VideoError.unsupported(path, "its picture has no size") }
-            guard p.width <= 8192, p.height <= 8192 else {
-                throw VideoError.unsupported(path, "its picture is \(p.width)x\(p.height); at most 8192x8192 is supported")
-            }
-            if p.color_trc == AVCOL_TRC_SMPTE2084 || p.color_trc == AVCOL_TRC_ARIB_STD_B67 {
-                throw VideoError.unsupported(path, "is HDR (PQ or HLG), which is not supported; convert it to SDR first")
-            }
-        } catch {
-            var pointer: UnsafeMutablePointer<AVFormatContext>? = context
-            avformat_close_input(&pointer)
-            throw error
+        // From here on `deinit` closes the input, also when this throws.
+        guard avformat_find_stream_info(context, nil) >= 0 else {
+            throw VideoError.unreadable(path, "its streams cannot be read; the file may be cut short")
+        }
+        let index = av_find_best_stream(context, AVMEDIA_TYPE_VIDEO, -1, -1, nil, 0)
+        guard index >= 0 else { throw VideoError.unsupported(path, "has no video stream") }
+        videoIndex = Int(index)
+        let p = context.pointee.streams[videoIndex]!.pointee.codecpar.pointee
+        guard p.width > 0, p.height > 0 else { throw VideoError.unsupported(path, "its picture has no size") }
+        guard p.width <= 8192, p.height <= 8192 else {
+            throw VideoError.unsupported(path, "its picture is \(p.width)x\(p.height); at most 8192x8192 is supported")
+        }
+        if p.color_trc == AVCOL_TRC_SMPTE2084 || p.color_trc == AVCOL_TRC_ARIB_STD_B67 {
+            throw VideoError.unsupported(path, "is HDR (PQ or HLG), which is not supported; convert it to SDR first")
         }
     }
 
@@ -90,6 +85,19 @@ public final class Demuxer: @unchecked Sendable {
         av_seek_frame(context, -1, Int64((seconds + startSeconds) * Double(AV_TIME_BASE)), AVSEEK_FLAG_BACKWARD)
     }
 
+    private(set) var videoPackets = 0
+    private var endedBadly = false
+
     /// Reads the next packet; false at the end (or where a truncated file breaks off).
-    func read(_ packet: UnsafeMutablePointer<AVPacket>) -> Bool { av_read_frame(context, packet) >= 0 }
+    func read(_ packet: UnsafeMutablePointer<AVPacket>) -> Bool {
+        let code = av_read_frame(context, packet)
+        if code >= 0, Int(packet.pointee.stream_index) == videoIndex { videoPackets += 1 }
+        if code < 0, code != ssat_eof() { endedBadly = true }
+        return code >= 0
+    }
+
+    /// After the last packet: whether the file broke off before what its index promises. An edit list may leave out a few.
+    var isCutShort: Bool {
+        endedBadly || Double(videoPackets) < Double(videoStream.pointee.nb_frames) * 0.98 - 2
+    }
 }

@@ -6,6 +6,8 @@ import CFFmpegUtil
 public struct EncoderOptions: Sendable {
     /// A libavcodec encoder; nil chooses by the container (libx264, libvpx-vp9 for webm, png and so on for pictures).
     public var name: String?
+    /// A libavformat muxer, or y4m; nil goes by the file name ('-' is matroska).
+    public var container: String?
     public var crf: Int?
     public var preset: String?
     public var threads = 0

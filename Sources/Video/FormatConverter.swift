@@ -8,12 +8,8 @@ final class FormatConverter: @unchecked Sendable {
     deinit { sws_freeContext(scaler) }
 
     func convert(_ frame: Frame, to format: AVPixelFormat) throws -> Frame {
-        let out = Frame()
         let source = frame.raw.pointee
-        out.raw.pointee.format = format.rawValue
-        out.raw.pointee.width = source.width
-        out.raw.pointee.height = source.height
-        try check(av_frame_get_buffer(out.raw, 0), "allocate a frame")
+        let out = try Frame(width: frame.width, height: frame.height, format: format)
         try check(av_frame_copy_props(out.raw, frame.raw), "copy frame properties")
         scaler = sws_getCachedContext(
             scaler, source.width, source.height, AVPixelFormat(source.format), source.width, source.height, format,

@@ -1,6 +1,7 @@
 import CFFmpegCodec
 import CFFmpegFormat
 import CFFmpegUtil
+import Foundation
 
 /// How a frame's numbers mean colour. Unspecified matrices are resolved: SD is BT.601, HD is BT.709.
 public struct ColorSpec: Sendable, Equatable {
@@ -18,6 +19,15 @@ public final class Frame: @unchecked Sendable {
     let raw: UnsafeMutablePointer<AVFrame>
 
     init() { raw = av_frame_alloc()! }
+
+    /// An empty picture of its own.
+    convenience init(width: Int, height: Int, format: AVPixelFormat) throws {
+        self.init()
+        raw.pointee.format = format.rawValue
+        raw.pointee.width = Int32(width)
+        raw.pointee.height = Int32(height)
+        try check(av_frame_get_buffer(raw, 0), "allocate a frame")
+    }
 
     deinit {
         var pointer: UnsafeMutablePointer<AVFrame>? = raw
@@ -68,4 +78,29 @@ public final class Frame: @unchecked Sendable {
 
     /// Makes the samples this frame's own, so that they may be changed.
     public func makeWritable() throws { try check(av_frame_make_writable(raw), "copy a frame") }
+
+    /// A copy of this picture and `right` beside it, in this frame's format, with this frame's time and colour. Widths are even.
+    public func beside(_ right: Frame) throws -> Frame {
+        let out = try Frame(width: width * 2, height: height, format: format)
+        try check(av_frame_copy_props(out.raw, raw), "copy frame properties")
+        let (to, toStrides) = out.planes
+        for (index, picture) in [self, right].enumerated() {
+            let (from, strides) = picture.planes
+            for plane in 0..<planeCount {
+                let rows = plane == 0 ? height : (height + (1 << chromaShift.y) - 1) >> chromaShift.y
+                let samples = plane == 0 ? width : ((width + (1 << chromaShift.x) - 1) >> chromaShift.x) * (planeCount == 2 ? 2 : 1)
+                let bytes = samples * (bitDepth > 8 ? 2 : 1)
+                for y in 0..<rows { memcpy(to[plane] + y * toStrides[plane] + index * bytes, from[plane] + y * strides[plane], bytes) }
+            }
+        }
+        return out
+    }
+
+    /// A copy with samples of its own.
+    public func copy() throws -> Frame {
+        let out = try Frame(width: width, height: height, format: format)
+        try check(av_frame_copy_props(out.raw, raw), "copy frame properties")
+        try check(av_frame_copy(out.raw, raw), "copy a frame")
+        return out
+    }
 }

@@ -12,53 +12,48 @@ public final class Muxer: @unchecked Sendable {
     private let lock = NSLock()
     private var finished = false
     private var headerWritten = false
+    /// Whether the part file is ours.
+    private var opened = false
     private var waiting: [UnsafeMutablePointer<AVPacket>] = []
     /// Input stream index to output stream index.
     private var copied: [Int: Int] = [:]
     /// Streams that the container cannot carry.
     private(set) var droppedStreams: [String] = []
     let isPicture: Bool
+    private static let textTag = UInt32(0x7478_6574)  // 'text', little-endian
+    private static let copiedKinds = [AVMEDIA_TYPE_AUDIO, AVMEDIA_TYPE_SUBTITLE, AVMEDIA_TYPE_ATTACHMENT, AVMEDIA_TYPE_DATA]
     let videoEncoderName: String
 
-    init(path: String, source: Demuxer, encoder: String?) throws {
+    /// - Parameter container: a muxer's name, or nil to go by the file name.
+    /// - Throws: `VideoError.unwritable`, also when the output is the input itself.
+    init(path: String, source: Demuxer, encoder: String?, container: String?) throws {
         self.path = path
         let standardOutput = path == "-"
-        // The part file keeps the extension's place, so the container must be named.
-        var found: UnsafeMutablePointer<AVFormatContext>?
+        // A pipe or a device is written as it is; a file is written aside.
+        let direct = standardOutput || path.contains("://") || Muxer.isSpecial(path)
+        partPath = direct ? path : path + ".part"
         let ext = (path as NSString).pathExtension.lowercased()
-        isPicture = ["png", "jpg", "jpeg", "webp", "bmp"].contains(ext)
-        partPath = standardOutput || path.contains("://") ? path : path + ".part"
-        let guessed = standardOutput ? "matroska" : isPicture ? "image2" : nil
-        let code = avformat_alloc_output_context2(&found, nil, guessed, standardOutput ? "pipe:1" : path)
+        isPicture = container == nil && ["png", "jpg", "jpeg", "webp", "bmp"].contains(ext)
+        let name = Muxer.muxerName(container) ?? (standardOutput ? "matroska" : isPicture ? "image2" : nil)
+        var found: UnsafeMutablePointer<AVFormatContext>?
+        let code = avformat_alloc_output_context2(&found, nil, name, standardOutput ? "pipe:1" : path)
         guard code >= 0, let found else {
-            throw VideoError.unwritable(path, "no container for '.\(ext)'; use .mp4, .mkv, .mov, .webm or .avi")
+            let what = container.map { "no container is called '\($0)'" } ?? (ext.isEmpty ? "the name has no extension" : "no container for '.\(ext)'")
+            throw VideoError.unwritable(path, what + "; use .mp4, .mkv, .mov, .webm or .avi, or --format")
         }
         context = found
-        if let encoder {
-            videoEncoderName = encoder
-        } else {
-            switch ext {
-            case "png": videoEncoderName = "png"
-            case "jpg", "jpeg": videoEncoderName = "mjpeg"
-            case "webp": videoEncoderName = "libwebp"
-            case "bmp": videoEncoderName = "bmp"
-            case "webm": videoEncoderName = "libvpx-vp9"
-            case "avi": videoEncoderName = "libx264"
-            default: videoEncoderName = "libx264"
-            }
-        }
+        videoEncoderName = encoder ?? Muxer.encoderName(extension: ext, muxer: String(cString: found.pointee.oformat.pointee.name))
         if !standardOutput, !path.contains("://") {
             if let a = Muxer.identity(path), let b = Muxer.identity(source.path), a == b {
-                avformat_free_context(context)
                 throw VideoError.unwritable(path, "is the input itself; choose another output")
             }
         }
         if isPicture { av_opt_set(context.pointee.priv_data, "update", "1", 0) }
-        let opened = avio_open(&context.pointee.pb, standardOutput ? "pipe:1" : partPath, AVIO_FLAG_WRITE)
-        guard opened >= 0 else {
-            avformat_free_context(context)
-            throw VideoError.unwritable(path, "cannot be written (\(VideoError.text(opened))); check the folder and its permissions")
+        let status = avio_open(&context.pointee.pb, standardOutput ? "pipe:1" : partPath, AVIO_FLAG_WRITE)
+        guard status >= 0 else {
+            throw VideoError.unwritable(path, "cannot be written (\(VideoError.text(status))); check the folder and its permissions")
         }
+        opened = true
         if isPicture, let copy = av_strdup(partPath) {
             avio_closep(&context.pointee.pb)
             av_freep(&context.pointee.url)
@@ -74,6 +69,34 @@ public final class Muxer: @unchecked Sendable {
             av_packet_free(&pointer)
         }
         avformat_free_context(context)
+    }
+
+    private static func muxerName(_ container: String?) -> String? {
+        switch container {
+        case "y4m": "yuv4mpegpipe"
+        case "mkv": "matroska"
+        default: container
+        }
+    }
+
+    private static func encoderName(extension ext: String, muxer: String) -> String {
+        switch (ext, muxer) {
+        case (_, "yuv4mpegpipe"): "wrapped_avframe"
+        case ("png", "image2"): "png"
+        case ("jpg", "image2"), ("jpeg", "image2"): "mjpeg"
+        case ("webp", "image2"): "libwebp"
+        case ("bmp", "image2"): "bmp"
+        case (_, "webm"): "libvpx-vp9"
+        default: "libx264"
+        }
+    }
+
+    /// A pipe, a terminal or a device, which must not be replaced by a file.
+    private static func isSpecial(_ path: String) -> Bool {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return false }
+        let kind = status.st_mode & S_IFMT
+        return kind != S_IFREG && kind != S_IFDIR
     }
 
     private static func identity(_ path: String) -> [UInt64]? {
@@ -107,10 +130,12 @@ public final class Muxer: @unchecked Sendable {
             }
             if isPicture { continue }
             let parameters = from.pointee.codecpar!
+            // The text track that holds an mp4's chapters is written anew with the chapters.
+            if parameters.pointee.codec_id == AV_CODEC_ID_BIN_DATA, parameters.pointee.codec_tag == Muxer.textTag { continue }
             let supported = avformat_query_codec(context.pointee.oformat, parameters.pointee.codec_id, FF_COMPLIANCE_NORMAL) != 0
             let attached = from.pointee.disposition & AV_DISPOSITION_ATTACHED_PIC != 0
             let kind = parameters.pointee.codec_type
-            guard supported, !attached, kind == AVMEDIA_TYPE_AUDIO || kind == AVMEDIA_TYPE_SUBTITLE || kind == AVMEDIA_TYPE_ATTACHMENT else {
+            guard supported, !attached, Muxer.copiedKinds.contains(kind) else {
                 let name = kind == AVMEDIA_TYPE_VIDEO ? "video" : String(cString: avcodec_get_name(parameters.pointee.codec_id))
                 droppedStreams.append("stream \(index) (\(name))")
                 continue
@@ -211,6 +236,6 @@ public final class Muxer: @unchecked Sendable {
 
     private func discard() {
         if context.pointee.pb != nil { avio_closep(&context.pointee.pb) }
-        if partPath != path { unlink(partPath) }
+        if opened, partPath != path { unlink(partPath) }
     }
 }

@@ -9,7 +9,8 @@ public protocol FrameFilter: Sendable {
     associatedtype Analysis: Sendable
     func analyze(_ frame: Frame, time: Double) throws -> Analysis
     func transform(_ frame: Frame, _ analysis: Analysis) throws
-    func finish(_ frame: Frame, _ analysis: Analysis) throws
+    /// Returns the frame to encode: usually the one that came.
+    func finish(_ frame: Frame, _ analysis: Analysis) throws -> Frame
 }
 
 /// A switch that any thread may throw once.
@@ -27,6 +28,8 @@ public struct RunStatistics: Sendable {
     public var brokenFrames = 0
     public var seconds = 0.0
     public var droppedStreams: [String] = []
+    /// The input broke off before its end.
+    public var cutShort = false
     public var cancelled = false
 }
 
@@ -41,6 +44,7 @@ public struct Pipeline<Filter: FrameFilter> {
     }
 
     private final class Count: @unchecked Sendable { var frames = 0 }
+    private final class End: @unchecked Sendable { var reached = false }
 
     private final class Failure: @unchecked Sendable {
         private let lock = NSLock()
@@ -66,10 +70,10 @@ public struct Pipeline<Filter: FrameFilter> {
     ) throws -> RunStatistics {
         let began = Date()
         let decoder = try Decoder(input, threads: max(workers, 1))
-        let muxer = try Muxer(path: path, source: input, encoder: options.name)
+        let muxer = try Muxer(path: path, source: input, encoder: options.name, container: options.container)
         let decoded = BoundedQueue<Item>(capacity: 4), work = BoundedQueue<Item>(capacity: workers + 2)
         let ordered = BoundedQueue<Item>(capacity: workers + 4)
-        let failure = Failure()
+        let failure = Failure(), ended = End()
         let group = DispatchGroup()
         let timeBase = av_q2d(input.videoStream.pointee.time_base), origin = input.startSeconds
 
@@ -114,6 +118,7 @@ public struct Pipeline<Filter: FrameFilter> {
                     if time >= start - 0.05 || start == 0, end == nil || time < end! { try muxer.copy(packet, input) }
                 }
             }
+            ended.reached = !cancellation.isCancelled
             _ = try decoder.decode(nil, deliver)
         }
 
@@ -146,9 +151,8 @@ public struct Pipeline<Filter: FrameFilter> {
                     if failure.error != nil { return }
                 }
                 if failure.error != nil { return }
-                let frame = item.frame
-                try frame.makeWritable()
-                try filter.finish(frame, item.analysis!)
+                try item.frame.makeWritable()
+                let frame = try filter.finish(item.frame, item.analysis!)
                 if encoder == nil {
                     encoder = try Encoder(
                         options, name: muxer.videoEncoderName, first: frame, stream: input.videoStream,
@@ -172,6 +176,7 @@ public struct Pipeline<Filter: FrameFilter> {
         statistics.seconds = Date().timeIntervalSince(began)
         statistics.droppedStreams = muxer.droppedStreams
         statistics.cancelled = cancellation.isCancelled
+        statistics.cutShort = ended.reached && start == 0 && input.isCutShort
         return statistics
     }
 
@@ -181,8 +186,11 @@ public struct Pipeline<Filter: FrameFilter> {
 
 /// Reads single frames outside a pipeline.
 public enum FrameReader {
-    /// - Throws: `VideoError.unreadable` when nothing can be decoded.
-    public static func first(_ input: Demuxer) throws -> Frame {
+    /// The first frame at or after `seconds` from the beginning.
+    /// - Throws: `VideoError.unreadable` when nothing can be decoded there.
+    public static func first(_ input: Demuxer, at seconds: Double = 0) throws -> Frame {
+        if seconds > 0 { input.seek(seconds: seconds) }
+        let base = av_q2d(input.videoStream.pointee.time_base), origin = input.startSeconds
         let decoder = try Decoder(input, threads: 1)
         guard let packet = av_packet_alloc() else { throw VideoError.unreadable(input.path, "out of memory") }
         defer {
@@ -191,6 +199,7 @@ public enum FrameReader {
         }
         var found: Frame?
         func keep(_ frame: Frame) -> Bool {
+            if seconds > 0, frame.pts != ssat_nopts, Double(frame.pts) * base - origin < seconds - 1e-6 { return true }
             found = frame
             return false
         }

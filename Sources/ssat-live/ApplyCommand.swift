@@ -10,18 +10,17 @@ struct ApplyCommand: ParsableCommand {
     @Argument(help: "Video, picture, URL, or '-' for standard input (matroska, y4m).") var input: String
     @Option(name: .shortAndLong, help: "Output; the container follows the name. '-' is matroska on standard output.") var output: String
     @OptionGroup var makeup: MakeupOptions
+    @Option(help: "Container, such as mp4, matroska, y4m; by the output's name if not given.") var format: String?
     @Option(help: "A libavcodec encoder, such as libx264, libx265, libvpx-vp9, ffv1.") var encoder: String?
     @Option(help: "Quality of the encoder; lower is better.") var crf: Int?
     @Option(help: "Preset of libx264 and libx265.") var preset: String?
     @Option(help: "Seconds to skip at the beginning.") var start: Double = 0
     @Option(help: "Seconds to process.") var duration: Double?
     @Option(help: "Frames in work at once; 0 is one for every processor.") var threads = 0
-    @Option(help: "split: the left half stays as it was.") var compare: Comparison?
+    @Option(help: "split: the left half stays as it was; side: source and result beside each other.") var compare: Comparison?
     @Option(help: "auto, bar, plain, json or none.") var progress: Progress.Style = .auto
     @Option(help: "Write what was done to this JSON file.") var report: String?
     @Flag(name: .customShort("y"), help: "Overwrite the output.") var overwrite = false
-
-    enum Comparison: String, ExpressibleByArgument { case split }
 
     func validate() throws {
         if start < 0 || (duration ?? 1) <= 0 { throw ValidationError("--start must not be negative, --duration must be positive") }
@@ -43,9 +42,11 @@ struct ApplyCommand: ParsableCommand {
             let workers = threads == 0 ? ProcessInfo.processInfo.activeProcessorCount : threads
             let filter = try MakeupFilter(
                 look: look, recipe: makeup.recipe, faces: makeup.policy, precision: makeup.precision, workers: workers)
-            let frames = MakeupFrameFilter(filter: filter, split: compare == .split)
+            filter.whenLost = makeup.onLost
+            let frames = MakeupFrameFilter(filter: filter, comparison: compare)
             var pipeline = Pipeline(filter: frames)
             pipeline.options.name = encoder
+            pipeline.options.container = format
             pipeline.options.crf = crf
             pipeline.options.preset = preset
             pipeline.start = start
@@ -66,6 +67,10 @@ struct ApplyCommand: ParsableCommand {
             if statistics.brokenFrames > 0 { say("\(input): \(statistics.brokenFrames) broken frames skipped") }
             if frames.framesWithFaces == 0 { say("\(input): no face found; the picture passed through unchanged") }
             if let report { try write(report, statistics, frames) }
+            if statistics.cutShort {
+                say("\(input): is cut short; \(output) holds the \(statistics.frames) frames that could be read")
+                throw ExitCode(Exit.unreadableInput.rawValue)
+            }
             if statistics.cancelled {
                 say("interrupted; \(output) holds the first \(statistics.frames) frames")
                 throw ExitCode(Exit.interrupted.rawValue)

@@ -1,3 +1,4 @@
+import ArgumentParser
 import SSATCore
 import Video
 
@@ -18,10 +19,18 @@ extension Frame {
     }
 }
 
+/// How the source is shown beside what was made of it.
+enum Comparison: String, ExpressibleByArgument {
+    /// The left half stays as it was.
+    case split
+    /// The source on the left, the result on the right, twice as wide.
+    case side
+}
+
 /// Joins the pipeline and the filter, which do not know each other.
 final class MakeupFrameFilter: FrameFilter, @unchecked Sendable {
     private let filter: MakeupFilter
-    private let split: Bool
+    private let comparison: Comparison?
     /// Touched by `finish` only; read after the run.
     private(set) var framesWithFaces = 0
     private(set) var mostFaces = 0
@@ -34,16 +43,16 @@ final class MakeupFrameFilter: FrameFilter, @unchecked Sendable {
     }
     private var frameNumber = 0
 
-    init(filter: MakeupFilter, split: Bool) {
+    init(filter: MakeupFilter, comparison: Comparison?) {
         self.filter = filter
-        self.split = split
+        self.comparison = comparison
     }
 
     func analyze(_ frame: Frame, time: Double) throws -> MakeupFilter.Analysis { filter.analyze(frame.view, time: time) }
 
     func transform(_ frame: Frame, _ analysis: MakeupFilter.Analysis) throws { filter.transfer(analysis) }
 
-    func finish(_ frame: Frame, _ analysis: MakeupFilter.Analysis) throws {
+    func finish(_ frame: Frame, _ analysis: MakeupFilter.Analysis) throws -> Frame {
         if analysis.faceCount > 0 { framesWithFaces += 1 }
         mostFaces = max(mostFaces, analysis.faceCount)
         for (id, box) in zip(analysis.trackIDs, analysis.boxes) {
@@ -53,7 +62,9 @@ final class MakeupFrameFilter: FrameFilter, @unchecked Sendable {
             tracks[id] = summary
         }
         frameNumber += 1
-        filter.finish(frame.view, analysis, firstColumn: split ? frame.width / 2 : 0)
+        let source = comparison == .side ? try frame.copy() : nil
+        filter.finish(frame.view, analysis, firstColumn: comparison == .split ? frame.width / 2 : 0)
+        return try source?.beside(frame) ?? frame
     }
 }
 

@@ -38,4 +38,11 @@ void ssat_add_change(const ssat_frame *frame, const ssat_similarity *crop_to_fra
 void ssat_smooth_change(float *change, float *previous_change, const uint8_t *crop, uint8_t *previous_crop, int32_t size,
                         float calm);
 
+/// Makes everything unrecognizable: the picture is replaced by a smooth surface through the means of cells x cells blocks
+/// (1 to 32 each way).
+void ssat_blur_frame(const ssat_frame *frame, int32_t cells);
+
+/// Replaces the picture by dark grey.
+void ssat_blank_frame(const ssat_frame *frame);
+
 #endif

@@ -52,4 +52,16 @@ public struct FrameView {
         var t = ssat_similarity(a: cropToFrame.a, b: cropToFrame.b, tx: cropToFrame.tx, ty: cropToFrame.ty)
         ssat_add_change(&frame, &t, 256, change, planes, Int32(firstColumn))
     }
+
+    /// Makes the whole picture unrecognizable.
+    func blur() {
+        var frame = raw
+        ssat_blur_frame(&frame, 16)
+    }
+
+    /// Replaces the whole picture by dark grey.
+    func blank() {
+        var frame = raw
+        ssat_blank_frame(&frame)
+    }
 }

@@ -82,7 +82,8 @@ final class FaceTracker: @unchecked Sendable {
     private var scratchPicture = [UInt8](repeating: 0, count: 320 * 320 * 3)
     private var average = [Float](repeating: 0, count: 64 * 64 * 3)
     private let detectionInterval = 10
-    private let keepPresence: Float = 0.35, startPresence: Float = 0.6
+    /// Frame pixels; makeup on smaller faces could not be seen.
+    private let smallestFace: Float = 24
 
     private(set) var detectorRuns = 0
 
@@ -108,7 +109,7 @@ final class FaceTracker: @unchecked Sendable {
         var lost = false
         for track in tracks {
             let view = take()
-            if look(frame, at: Alignment.frameToCrop(track.landmarks).inverse, into: view, again: true), view.presence > keepPresence {
+            if look(frame, at: Alignment.frameToCrop(track.landmarks).inverse, into: view, again: true), mesh.showsFace(starting: false) {
                 views.append(finish(view, track, time))
             } else {
                 track.missing += 1
@@ -125,7 +126,7 @@ final class FaceTracker: @unchecked Sendable {
                     return (d * d).sum().squareRoot() < 0.5 * view.track.size
                 }) { continue }
                 let view = take()
-                guard start(frame, detection, view), view.presence > startPresence else { continue }
+                guard start(frame, detection, view), mesh.showsFace(starting: true) else { continue }
                 let landmarks = view.landmarks.map { view.cropToFrame.apply($0) }
                 let track = revive(landmarks, time)
                 views.append(finish(view, track, time))
@@ -202,6 +203,7 @@ final class FaceTracker: @unchecked Sendable {
         let a = guess.a * ratio, b = guess.b * ratio
         let crop = Similarity(a: a, b: b, tx: middle.x - (a * 128 - b * 128), ty: middle.y - (b * 128 + a * 128))
         guard look(frame, at: crop, into: view, again: true) else { return false }
+        guard view.cropToFrame.scale * 256 / 1.5 > smallestFace else { return false }
         for _ in 0..<2 {
             let landmarks = view.landmarks.map { view.cropToFrame.apply($0) }
             guard look(frame, at: Alignment.frameToCrop(landmarks).inverse, into: view, again: false) else { return false }

@@ -11,6 +11,8 @@ package final class FaceMesh: @unchecked Sendable {
 
     package private(set) var landmarks = [SIMD2<Float>](repeating: .zero, count: 478)
     /// Probability that the crop holds a face where it should be, 0..1.
+    /// Share of the crop that each `FaceClass` takes, 0...1.
+    private var shares = [Float](repeating: 0, count: FaceClass.allCases.count)
     package private(set) var presence: Float = 0
     package private(set) var parsing = [UInt8](repeating: 0, count: 256 * 256)
 
@@ -46,6 +48,19 @@ package final class FaceMesh: @unchecked Sendable {
         for i in 0..<478 { landmarks[i] = SIMD2((p[2 * i] + 1) * 128, (p[2 * i + 1] + 1) * 128) }
         presence = 1 / (1 + exp(-p[956]))
         ssat_upsample_argmax(network.floats(classes), 128, Int32(classes.rowStride), Int32(classes.pixelStride), 11, &parsing)
+        for i in shares.indices { shares[i] = 0 }
+        let step = 5
+        for i in stride(from: 0, to: parsing.count, by: step) { shares[Int(parsing[i])] += Float(step) / Float(parsing.count) }
+    }
+
+    /// Whether the parsing shows a face. Presence alone can be fooled by letters or a pattern; those have no parts.
+    /// - Parameter starting: asks for more before a face is believed in than to go on following one.
+    func showsFace(starting: Bool) -> Bool {
+        func share(_ c: FaceClass) -> Float { shares[Int(c.rawValue)] }
+        let skin = share(.skin) + share(.nose)
+        guard starting else { return presence > 0.35 && skin > 0.06 }
+        let parts = [share(.nose) > 0.006, share(.eye) > 0.0015, share(.brow) > 0.002, share(.upperLip) + share(.lowerLip) > 0.002]
+        return presence > 0.6 && skin > 0.15 && parts.count { $0 } >= 2
     }
 
     /// Raw outputs, for tests: 957 values, and the 128x128 class scores.

@@ -19,7 +19,8 @@ package final class SSAT: @unchecked Sendable {
     private let makeupPicture, makeupFeatures: Tensor
 
     private var average = [Float](repeating: 0, count: 64 * 64 * 3)
-    private var warped = [Float](repeating: 0, count: 64 * 64 * 3)
+    /// Reference colour carried to every 64x64 cell of the source, in [-1, 1]; 0 where none was. Of the last `transfer`.
+    package private(set) var warped = [Float](repeating: 0, count: 64 * 64 * 3)
     private var skin = [UInt8](repeating: 0, count: 64 * 64)
     private var colourMaps = [Float](repeating: 0, count: 64 * 64 * 12)
     private var scratch = [Float](repeating: 0, count: 64 * 64 * 8)

@@ -1,0 +1,174 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// `ssat-live apply` on the sample clip.
+@Suite struct ApplyTests {
+    private static let seconds = ["--duration", "0.4"]  // 10 frames
+
+    private func hashes(_ path: String, crop: String? = nil) throws -> [String] {
+        try Tool.pictureHashes(path, filter: crop.map { "crop=\($0)" } ?? "null", format: "yuv420p")
+    }
+
+    @Test func faceChangesAndNothingElse() throws {
+        let folder = try TemporaryFolder()
+        let output = folder.path("out.mkv"), report = folder.path("report.json")
+        let outcome = try Binary.apply(Binary.clip, output, Self.seconds + ["--report", report])
+        #expect(outcome.code == 0 && outcome.errors.isEmpty && outcome.output.isEmpty)
+        #expect(!FileManager.default.fileExists(atPath: output + ".part"))
+        let source = try hashes(Binary.clip), made = try hashes(output)
+        #expect(made.count == 10)
+        for (a, b) in zip(source, made) { #expect(a != b) }
+        for corner in ["640:90:0:550", "120:640:0:0", "160:640:480:0"] {
+            #expect(try Array(hashes(Binary.clip, crop: corner).prefix(10)) == hashes(output, crop: corner), "outside the face: \(corner)")
+        }
+        let values = try #require(try JSONSerialization.jsonObject(with: Data(contentsOf: URL(fileURLWithPath: report))) as? [String: Any])
+        #expect(values["frames"] as? Int == 10 && values["frames_with_faces"] as? Int == 10 && values["most_faces"] as? Int == 1)
+    }
+
+    @Test func wholeClipKeepsTimesAndAudio() throws {
+        let folder = try TemporaryFolder()
+        let output = folder.path("out.mp4")
+        let outcome = try Binary.apply(Binary.clip, output, ["--preset", "ultrafast"], reference: "classic-red")
+        #expect(outcome.code == 0)
+        #expect(try Tool.times(output) == Tool.times(Binary.clip))
+        let audio = try Tool.audioPackets(Binary.clip)
+        #expect(!audio.isEmpty)
+        #expect(try Tool.audioPackets(output) == audio)
+    }
+
+    @Test func strengthZeroIsTheSource() throws {
+        let folder = try TemporaryFolder()
+        let output = folder.path("out.mkv")
+        #expect(try Binary.apply(Binary.clip, output, Self.seconds + ["--strength", "0"]).code == 0)
+        #expect(try hashes(output) == Array(hashes(Binary.clip).prefix(10)))
+    }
+
+    @Test func sameBitsOnEveryInstructionSetAndThreadCount() throws {
+        let folder = try TemporaryFolder()
+        var all: [[String]] = []
+        for (index, (level, threads)) in [("avx512vnni", "2"), ("avx2", "1"), ("reference", "2"), ("avx512vnni", "1")].enumerated() {
+            let output = folder.path("\(index).mkv")
+            let outcome = try Binary.apply(
+                Binary.clip, output, ["--duration", "0.12", "--threads", threads], environment: ["SSAT_CPU": level])
+            #expect(outcome.code == 0)
+            all.append(try hashes(output))
+        }
+        #expect(all[0].count == 3)
+        for other in all.dropFirst() { #expect(other == all[0]) }
+    }
+
+    @Test func lookFileIsAsGoodAsThePhoto() throws {
+        let folder = try TemporaryFolder()
+        let look = folder.path("plum.look")
+        #expect(try Binary.run(["look", "create", Binary.reference("plum"), "-o", look]).code == 0)
+        let shown = try Binary.run(["look", "show", look])
+        #expect(shown.code == 0 && shown.text.contains("\"positions\":"))
+        let photo = folder.path("photo.mkv"), saved = folder.path("saved.mkv")
+        #expect(try Binary.apply(Binary.clip, photo, ["--duration", "0.12"]).code == 0)
+        #expect(try Binary.apply(Binary.clip, saved, ["--duration", "0.12"], reference: look).code == 0)
+        #expect(try hashes(photo) == hashes(saved))
+    }
+
+    @Test func regionsCanBeSwitchedOff() throws {
+        let folder = try TemporaryFolder()
+        var made: [String: String] = [:]
+        for (name, options) in [
+            ("all", []), ("lips", ["--eyes", "0", "--skin", "0", "--brows", "0"]), ("none", ["--lips", "0", "--eyes", "0", "--skin", "0", "--brows", "0"]),
+        ] {
+            let output = folder.path(name + ".mkv")
+            #expect(try Binary.apply(Binary.clip, output, ["--duration", "0.04"] + options).code == 0)
+            made[name] = try hashes(output)[0]
+        }
+        #expect(made["none"] == (try hashes(Binary.clip))[0])
+        #expect(made["lips"] != made["none"] && made["lips"] != made["all"])
+    }
+
+    @Test func comparisons() throws {
+        let folder = try TemporaryFolder()
+        let split = folder.path("split.mkv"), side = folder.path("side.mkv")
+        #expect(try Binary.apply(Binary.clip, split, ["--duration", "0.04", "--compare", "split"]).code == 0)
+        #expect(try Binary.apply(Binary.clip, side, ["--duration", "0.04", "--compare", "side"]).code == 0)
+        #expect(try hashes(split, crop: "320:640:0:0") == [hashes(Binary.clip, crop: "320:640:0:0")[0]])
+        #expect(try hashes(split, crop: "320:640:320:0") != [hashes(Binary.clip, crop: "320:640:320:0")[0]])
+        #expect(try hashes(side, crop: "640:640:0:0") == [hashes(Binary.clip)[0]])
+        #expect(try hashes(side, crop: "640:640:640:0") != [hashes(Binary.clip)[0]])
+    }
+
+    @Test func picturesInAndOut() throws {
+        let folder = try TemporaryFolder()
+        for name in ["out.png", "out.jpg", "out.webp"] {
+            let output = folder.path(name)
+            #expect(try Binary.apply(Binary.reference("bare"), output).code == 0)
+            #expect(try Tool.probe(output, ["-show_entries", "stream=width,height"]) == Tool.probe(Binary.reference("bare"), ["-show_entries", "stream=width,height"]))
+        }
+    }
+
+    @Test func standardInputAndOutput() throws {
+        let folder = try TemporaryFolder()
+        let matroska = folder.path("in.mkv"), y4m = folder.path("in.y4m")
+        try Tool.ffmpeg(["-i", Binary.clip, "-t", "0.2", "-c", "copy", matroska])
+        try Tool.ffmpeg(["-i", Binary.clip, "-t", "0.2", "-pix_fmt", "yuv420p", y4m])
+        let first = folder.path("first.mkv"), second = folder.path("second.y4m")
+        for file in [first, second] { try Data().write(to: URL(fileURLWithPath: file)) }
+        let plum = Binary.reference("plum")
+        #expect(try Binary.run(["apply", "-", "-r", plum, "-o", "-", "--encoder", "ffv1"], input: matroska, output: first).code == 0)
+        #expect(try Binary.run(["apply", "-", "-r", plum, "-o", "-", "--format", "y4m"], input: y4m, output: second).code == 0)
+        for (input, made) in [(matroska, first), (y4m, second)] {
+            #expect(try hashes(made).count >= 5)
+            #expect(try hashes(made) != hashes(input))
+            #expect(try hashes(made, crop: "120:640:0:0") == hashes(input, crop: "120:640:0:0"))
+        }
+    }
+
+    @Test func progressForPrograms() throws {
+        let folder = try TemporaryFolder()
+        let plain = try Binary.apply(Binary.clip, folder.path("a.mkv"), ["--duration", "0.08", "--progress", "plain"])
+        #expect(plain.errors.contains("frame=2\n") && plain.errors.hasSuffix("progress=end\n"))
+        let json = try Binary.apply(Binary.clip, folder.path("b.mkv"), ["--duration", "0.08", "--progress", "json"])
+        let last = try #require(json.errors.split(separator: "\n").last)
+        let value = try #require(try JSONSerialization.jsonObject(with: Data(last.utf8)) as? [String: Any])
+        #expect(value["frame"] as? Int == 2 && value["progress"] as? String == "end")
+    }
+
+    @Test func videoWithoutFacePassesUnchanged() throws {
+        let folder = try TemporaryFolder()
+        let input = folder.path("in.mp4"), output = folder.path("out.mkv"), blurred = folder.path("blurred.mkv")
+        try Tool.ffmpeg(["-f", "lavfi", "-i", "testsrc2=s=320x240:r=25:d=0.4", "-c:v", "libx264", input])
+        let outcome = try Binary.apply(input, output)
+        #expect(outcome.code == 0 && outcome.errors.contains("no face found"))
+        #expect(try hashes(output) == hashes(input))
+        #expect(try Binary.apply(input, blurred, ["--on-lost", "blur"]).code == 0)
+        let source = Set(try hashes(input))
+        #expect(try hashes(blurred).allSatisfy { !source.contains($0) })
+    }
+
+    @Test func interruptLeavesAPlayableFile() throws {
+        let folder = try TemporaryFolder()
+        let output = folder.path("out.mp4")
+        let outcome = try Tool.run([Binary.path, "apply", Binary.clip, "-r", Binary.reference("plum"), "-o", output]) { process in
+            // Once the part file holds something, work is under way.
+            for _ in 0..<600 where !FileManager.default.fileExists(atPath: output + ".part") { usleep(20_000) }
+            usleep(1_500_000)
+            kill(process, SIGINT)
+        }
+        #expect(outcome.code == 4)
+        #expect(outcome.errors.contains("interrupted"))
+        let frames = try Tool.times(output)
+        #expect(frames.count > 0 && frames.count < 150)
+    }
+
+    @Test func inspectWritesPictures() throws {
+        let folder = try TemporaryFolder()
+        let pictures = folder.path("pictures")
+        let outcome = try Binary.run(["inspect", Binary.clip, "-r", Binary.reference("plum"), "-o", pictures, "--at", "1"])
+        #expect(outcome.code == 0)
+        let value = try #require(try JSONSerialization.jsonObject(with: outcome.output) as? [String: Any])
+        let faces = try #require(value["faces"] as? [[String: Any]])
+        #expect(faces.count == 1 && (faces[0]["landmarks"] as? [[Double]])?.count == 478)
+        #expect(try Tool.probe(pictures + "/landmarks.png", ["-show_entries", "stream=width,height"]) == ["640,640"])
+        for name in ["parsing.png", "correspondence.png"] {
+            #expect(try Tool.probe(pictures + "/" + name, ["-show_entries", "stream=width,height"]) == ["512,256"])
+        }
+    }
+}
