@@ -29,8 +29,20 @@ static inline float bilinear(const ssat_frame *f, int p, float x, float y) {
   return top * (1 - fy) + bottom * fy;
 }
 
-static inline float nearest(const ssat_frame *f, float x, float y) {
-  return at(f, 0, clamp((int32_t)floorf(x + 0.5f), f->width - 1), clamp((int32_t)floorf(y + 0.5f), f->height - 1));
+static inline float nearest(const ssat_frame *f, int p, float x, float y) {
+  return at(f, p, clamp((int32_t)floorf(x + 0.5f), f->width - 1), clamp((int32_t)floorf(y + 0.5f), f->height - 1));
+}
+
+// A full-resolution plane at (x, y): bilinear, or the mean of n x n samples spread over one crop pixel.
+static inline float averaged(const ssat_frame *f, int p, const ssat_similarity *t, int n, float x, float y) {
+  if (n == 1) return bilinear(f, p, x, y);
+  float sum = 0;
+  for (int j = 0; j < n; j++)
+    for (int i = 0; i < n; i++) {
+      float dx = (i + 0.5f) / n - 0.5f, dy = (j + 0.5f) / n - 0.5f;
+      sum += nearest(f, p, x + t->a * dx - t->b * dy, y + t->b * dx + t->a * dy);
+    }
+  return sum * (1 / (float)(n * n));
 }
 
 static inline float chroma_x(const ssat_frame *f, float x) { return (x - (f->centred_x ? 0.5f : 0)) / (1 << f->shift_x); }
@@ -49,25 +61,19 @@ void ssat_sample_crop(const ssat_frame *f, const ssat_similarity *t, int32_t siz
   float scale = sqrtf(t->a * t->a + t->b * t->b);
   int n = (int)ceilf(scale - 0.3f);
   n = n < 1 ? 1 : n > 6 ? 6 : n;
-  float share = 1 / (float)(n * n);
   for (int32_t y = 0; y < size; y++)
     for (int32_t x = 0; x < size; x++) {
       float fx = t->a * x - t->b * y + t->tx, fy = t->b * x + t->a * y + t->ty;
-      float luma = 0;
-      if (n == 1) {
-        luma = bilinear(f, 0, fx, fy);
-      } else {
-        for (int j = 0; j < n; j++)
-          for (int i = 0; i < n; i++) {
-            float dx = (i + 0.5f) / n - 0.5f, dy = (j + 0.5f) / n - 0.5f;
-            luma += nearest(f, fx + t->a * dx - t->b * dy, fy + t->b * dx + t->a * dy);
-          }
-        luma *= share;
+      uint8_t *o = rgb + ((ptrdiff_t)y * size + x) * 3;
+      if (f->rgb) {
+        float gain = 255 / (float)((1 << f->depth) - 1);
+        for (int c = 0; c < 3; c++) o[c] = to_byte(averaged(f, (c + 2) % 3, t, n, fx, fy) * gain);
+        continue;
       }
+      float luma = averaged(f, 0, t, n, fx, fy);
       float cx = chroma_x(f, fx), cy = chroma_y(f, fy);
       float u = bilinear(f, 1, cx, cy) - middle, v = bilinear(f, 2, cx, cy) - middle;
       luma = (luma - luma_low) * luma_gain;
-      uint8_t *o = rgb + ((ptrdiff_t)y * size + x) * 3;
       o[0] = to_byte(luma + rv * v);
       o[1] = to_byte(luma + gv * v + gu * u);
       o[2] = to_byte(luma + bu * u);
@@ -144,10 +150,14 @@ void ssat_add_change(const ssat_frame *f, const ssat_similarity *t, int32_t size
     for (int32_t x = 0; x < size; x++) {
       ptrdiff_t i = (ptrdiff_t)y * size + x;
       float r = change[i * 3], g = change[i * 3 + 1], b = change[i * 3 + 2];
-      float l = f->kr * r + kg * g + f->kb * b;
-      dy[i] = l * luma;
-      du[i] = (b - l) / (2 * (1 - f->kb)) * chroma;
-      dv[i] = (r - l) / (2 * (1 - f->kr)) * chroma;
+      if (f->rgb) {
+        dy[i] = g * luma, du[i] = b * luma, dv[i] = r * luma;
+      } else {
+        float l = f->kr * r + kg * g + f->kb * b;
+        dy[i] = l * luma;
+        du[i] = (b - l) / (2 * (1 - f->kb)) * chroma;
+        dv[i] = (r - l) / (2 * (1 - f->kr)) * chroma;
+      }
       if (r != 0 || g != 0 || b != 0) {
         if (x < bx0) bx0 = x;
         if (x > bx1) bx1 = x;
@@ -243,6 +253,6 @@ void ssat_blank_frame(const ssat_frame *f) {
     int32_t w = p ? (f->width + (1 << f->shift_x) - 1) >> f->shift_x : f->width;
     int32_t h = p ? (f->height + (1 << f->shift_y) - 1) >> f->shift_y : f->height;
     for (int32_t y = 0; y < h; y++)
-      for (int32_t x = 0; x < w; x++) put(f, p, x, y, (float)((p ? 128 : 40) * unit));
+      for (int32_t x = 0; x < w; x++) put(f, p, x, y, (float)((p && !f->rgb ? 128 : 40) * unit));
   }
 }

@@ -8,13 +8,11 @@ final class Decoder: @unchecked Sendable {
     private let context: UnsafeMutablePointer<AVCodecContext>
     private var scaler: OpaquePointer?
     private let path: String
-    private let isPicture: Bool
     private let stream: UnsafeMutablePointer<AVStream>
     private(set) var brokenFrames = 0
 
     init(_ demuxer: Demuxer, threads: Int) throws {
         path = demuxer.path
-        isPicture = demuxer.isPicture
         stream = demuxer.videoStream
         let parameters = stream.pointee.codecpar!
         guard let codec = avcodec_find_decoder(parameters.pointee.codec_id) else {
@@ -56,27 +54,20 @@ final class Decoder: @unchecked Sendable {
         let format = AVPixelFormat(frame.raw.pointee.format)
         if Frame.native.contains(format) { return frame }
         guard let description = av_pix_fmt_desc_get(format)?.pointee else { throw VideoError.unsupported(path, "unknown pixel format") }
-        let rgb = description.flags & UInt64(AV_PIX_FMT_FLAG_RGB) != 0
-        // 10 bits hold every 8-bit R'G'B' colour exactly; a video would be hard to play in them, a picture is converted back.
-        let deep = description.comp.0.depth > 8 || (rgb && isPicture)
+        let rgb = frame.isRGB, deep = description.comp.0.depth > 8
         let target: AVPixelFormat =
-            rgb || (description.log2_chroma_w == 0 && description.nb_components >= 3)
-            ? (deep ? AV_PIX_FMT_YUV444P10LE : AV_PIX_FMT_YUV444P)
-            : description.log2_chroma_h == 0 && description.nb_components >= 3
-                ? (deep ? AV_PIX_FMT_YUV422P10LE : AV_PIX_FMT_YUV422P) : (deep ? AV_PIX_FMT_YUV420P10LE : AV_PIX_FMT_YUV420P)
+            rgb
+            ? (deep ? AV_PIX_FMT_GBRP10LE : AV_PIX_FMT_GBRP)
+            : description.log2_chroma_w == 0 && description.nb_components >= 3
+                ? (deep ? AV_PIX_FMT_YUV444P10LE : AV_PIX_FMT_YUV444P)
+                : description.log2_chroma_h == 0 && description.nb_components >= 3
+                    ? (deep ? AV_PIX_FMT_YUV422P10LE : AV_PIX_FMT_YUV422P) : (deep ? AV_PIX_FMT_YUV420P10LE : AV_PIX_FMT_YUV420P)
         let out = try Frame(width: frame.width, height: frame.height, format: target)
         try check(av_frame_copy_props(out.raw, frame.raw), "copy frame properties")
         scaler = sws_getCachedContext(
             scaler, frame.raw.pointee.width, frame.raw.pointee.height, format, frame.raw.pointee.width, frame.raw.pointee.height,
             target, Int32(SWS_BICUBIC) | Int32(SWS_ACCURATE_RND) | Int32(SWS_FULL_CHR_H_INT) | Int32(SWS_FULL_CHR_H_INP), nil, nil, nil)
         guard scaler != nil else { throw VideoError.unsupported(path, "its pixel format cannot be converted") }
-        if rgb {
-            let full: Int32 = isPicture ? 1 : 0
-            out.raw.pointee.colorspace = out.color.matrix == .bt709 ? AVCOL_SPC_BT709 : AVCOL_SPC_SMPTE170M
-            out.raw.pointee.color_range = isPicture ? AVCOL_RANGE_JPEG : AVCOL_RANGE_MPEG
-            let table = sws_getCoefficients(out.color.matrix == .bt709 ? SWS_CS_ITU709 : SWS_CS_ITU601)
-            sws_setColorspaceDetails(scaler, table, 1, table, full, 0, 1 << 16, 1 << 16)
-        }
         try check(sws_scale_frame(scaler, out.raw, frame.raw), "convert a frame")
         return out
     }

@@ -41,6 +41,11 @@ final class Encoder: @unchecked Sendable {
         context.pointee.color_trc = source.color_trc
         context.pointee.colorspace = source.colorspace
         context.pointee.chroma_sample_location = source.chroma_location
+        if frame.isRGB, (av_pix_fmt_desc_get(format)?.pointee.flags ?? 0) & UInt64(AV_PIX_FMT_FLAG_RGB) == 0 {
+            // What FormatConverter makes of R'G'B'.
+            context.pointee.colorspace = source.height >= 720 ? AVCOL_SPC_BT709 : AVCOL_SPC_SMPTE170M
+            context.pointee.color_range = name == "mjpeg" ? AVCOL_RANGE_JPEG : AVCOL_RANGE_MPEG
+        }
         context.pointee.thread_count = Int32(options.threads)
         if globalHeader { context.pointee.flags |= AV_CODEC_FLAG_GLOBAL_HEADER }
         if name.hasPrefix("libx26") {

@@ -1,3 +1,4 @@
+import CFFmpegCodec
 import CFFmpegScale
 import CFFmpegUtil
 
@@ -15,9 +16,15 @@ final class FormatConverter: @unchecked Sendable {
             scaler, source.width, source.height, AVPixelFormat(source.format), source.width, source.height, format,
             Int32(SWS_BICUBIC) | Int32(SWS_ACCURATE_RND) | Int32(SWS_FULL_CHR_H_INT), nil, nil, nil)
         let color = frame.color
-        let table = sws_getCoefficients(color.matrix == .bt709 ? SWS_CS_ITU709 : SWS_CS_ITU601)
-        let rgb = (av_pix_fmt_desc_get(format)?.pointee.flags ?? 0) & UInt64(AV_PIX_FMT_FLAG_RGB) != 0
-        sws_setColorspaceDetails(scaler, table, color.fullRange ? 1 : 0, table, rgb || color.fullRange ? 1 : 0, 0, 1 << 16, 1 << 16)
+        let hd = color.matrix == .bt709 || (color.matrix == .rgb && frame.height >= 720)
+        let table = sws_getCoefficients(hd ? SWS_CS_ITU709 : SWS_CS_ITU601)
+        let jpeg = [AV_PIX_FMT_YUVJ420P, AV_PIX_FMT_YUVJ422P, AV_PIX_FMT_YUVJ444P].contains(format)
+        let full = jpeg || out.isRGB || (color.fullRange && !frame.isRGB)
+        sws_setColorspaceDetails(scaler, table, color.fullRange ? 1 : 0, table, full ? 1 : 0, 0, 1 << 16, 1 << 16)
+        if frame.isRGB, !out.isRGB {
+            out.raw.pointee.colorspace = hd ? AVCOL_SPC_BT709 : AVCOL_SPC_SMPTE170M
+            out.raw.pointee.color_range = full ? AVCOL_RANGE_JPEG : AVCOL_RANGE_MPEG
+        }
         try check(sws_scale_frame(scaler, out.raw, frame.raw), "convert a frame")
         return out
     }

@@ -5,7 +5,7 @@ import Foundation
 
 /// How a frame's numbers mean colour. Unspecified matrices are resolved: SD is BT.601, HD is BT.709.
 public struct ColorSpec: Sendable, Equatable {
-    public enum Matrix: Sendable { case bt601, bt709, bt2020 }
+    public enum Matrix: Sendable { case bt601, bt709, bt2020, rgb }
     public var matrix: Matrix
     public var fullRange: Bool
     /// Whether chroma samples lie between luma samples, across and down.
@@ -43,12 +43,13 @@ public final class Frame: @unchecked Sendable {
     private var descriptor: AVPixFmtDescriptor { av_pix_fmt_desc_get(format)!.pointee }
     public var bitDepth: Int { Int(descriptor.comp.0.depth) }
     public var chromaShift: (x: Int, y: Int) { (Int(descriptor.log2_chroma_w), Int(descriptor.log2_chroma_h)) }
+    var isRGB: Bool { descriptor.flags & UInt64(AV_PIX_FMT_FLAG_RGB) != 0 }
     public var planeCount: Int { format == AV_PIX_FMT_NV12 ? 2 : 3 }
 
     /// Formats that the filter works in; everything else is converted to one of them.
     static let native: [AVPixelFormat] = [
         AV_PIX_FMT_YUV420P, AV_PIX_FMT_YUVJ420P, AV_PIX_FMT_YUV422P, AV_PIX_FMT_YUVJ422P, AV_PIX_FMT_YUV444P, AV_PIX_FMT_YUVJ444P,
-        AV_PIX_FMT_NV12, AV_PIX_FMT_YUV420P10LE, AV_PIX_FMT_YUV422P10LE, AV_PIX_FMT_YUV444P10LE,
+        AV_PIX_FMT_GBRP, AV_PIX_FMT_GBRP10LE, AV_PIX_FMT_NV12, AV_PIX_FMT_YUV420P10LE, AV_PIX_FMT_YUV422P10LE, AV_PIX_FMT_YUV444P10LE,
     ]
 
     /// Plane pointers and strides in bytes. Valid while the frame lives.
@@ -62,6 +63,7 @@ public final class Frame: @unchecked Sendable {
         let f = raw.pointee
         let matrix: ColorSpec.Matrix
         switch f.colorspace {
+        case _ where isRGB: matrix = .rgb
         case AVCOL_SPC_BT709: matrix = .bt709
         case AVCOL_SPC_BT2020_NCL, AVCOL_SPC_BT2020_CL: matrix = .bt2020
         case AVCOL_SPC_UNSPECIFIED: matrix = f.height >= 720 || f.width >= 1280 ? .bt709 : .bt601
@@ -70,7 +72,7 @@ public final class Frame: @unchecked Sendable {
         let jpeg = [AV_PIX_FMT_YUVJ420P, AV_PIX_FMT_YUVJ422P, AV_PIX_FMT_YUVJ444P].contains(format)
         let location = f.chroma_location
         return ColorSpec(
-            matrix: matrix, fullRange: jpeg || f.color_range == AVCOL_RANGE_JPEG,
+            matrix: matrix, fullRange: jpeg || isRGB || f.color_range == AVCOL_RANGE_JPEG,
             chromaCentredX: location == AVCHROMA_LOC_CENTER || location == AVCHROMA_LOC_TOP || (jpeg && location == AVCHROMA_LOC_UNSPECIFIED),
             chromaCentredY: location != AVCHROMA_LOC_TOPLEFT && location != AVCHROMA_LOC_TOP,
             isHDR: f.color_trc == AVCOL_TRC_SMPTE2084 || f.color_trc == AVCOL_TRC_ARIB_STD_B67)

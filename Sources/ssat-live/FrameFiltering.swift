@@ -12,6 +12,7 @@ extension Frame {
             case .bt601: .bt601
             case .bt709: .bt709
             case .bt2020: .bt2020
+            case .rgb: .rgb
             }
         return FrameView(
             width: width, height: height, planes: pointers, strides: strides, chromaShift: chromaShift, bitDepth: bitDepth,

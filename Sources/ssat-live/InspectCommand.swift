@@ -29,12 +29,15 @@ struct InspectCommand: ParsableCommand {
     }
 
     private func describe(_ analysis: MakeupFilter.Analysis) -> [[String: Any]] {
+        let crops = analysis.crops.map(\.toFrame)
         let landmarks = analysis.landmarks, presence = analysis.presence, shares = analysis.classShares, boxes = analysis.boxes
         return analysis.trackIDs.enumerated().map { index, id in
             let names = FaceClass.allCases.map { "\($0)" }
             return [
                 "id": id, "presence": rounded(presence[index]),
                 "box": [boxes[index].low.x, boxes[index].low.y, boxes[index].high.x, boxes[index].high.y].map(rounded),
+                // Crop pixel (x, y) lies at (a x - b y + c, b x + a y + d) of the frame.
+                "crop_to_frame": [crops[index].a, crops[index].b, crops[index].tx, crops[index].ty].map(Double.init),
                 "parsing": Dictionary(uniqueKeysWithValues: zip(names, shares[index].map(rounded))),
                 "landmarks": landmarks[index].map { [rounded($0.x), rounded($0.y)] },
             ]

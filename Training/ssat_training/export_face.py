@@ -17,7 +17,8 @@ from .alignment import frame_to_crop
 from .export_ssat import LICENCE, synthetic_batch
 from .graph import FloatGraph, Int8Graph
 from .networks import face_detector, face_mesh
-from .train_face_detector import Faces, held_out, scene
+from .splits import held_out
+from .train_face_detector import Faces, scene
 from .train_face_mesh import crop, degrade, jitter
 
 

@@ -105,7 +105,7 @@ def make_look(recipe):
     liner(skin, random, rgb("14100f"), 0.9, 2, recipe["liner"] * EYE_WIDTH, recipe.get("lower", False))
     skin.over(rgb("3a261c"), 0.3 * blurred(BROWS, 1.2))
     lipstick(lips, random, rgb(recipe["lips"]), 0.85)
-    return skin.rgba(), lips.rgba(), None
+    return skin.rgba(), lips.rgba()
 
 
 def animate(mesh, path, seconds=6, rate=25, size=640):

@@ -7,7 +7,6 @@ import csv
 import glob
 import math
 import time
-import zlib
 from pathlib import Path
 
 import cv2
@@ -16,15 +15,11 @@ import torch
 import torch.nn.functional as F
 
 from .networks.face_detector import SIZE, STRIDES, FaceDetector, decode, iou
+from .splits import held_out
 from .train_ssat import save
 
 EYES, NOSE, MOUTH = ((33, 133), (362, 263)), 4, (61, 291)
 LIMITS = (0, 56, 120, 10_000)  # longer side of the box, px: which stride owns a face
-
-
-def held_out(path):
-    """The fixed validation split: CRC-32 of the file name without extension, modulo 10."""
-    return zlib.crc32(Path(path).stem.encode()) % 10 == 0
 
 
 def five_points(landmarks):

@@ -13,7 +13,8 @@ import torch.nn.functional as F
 
 from .alignment import frame_to_crop
 from .networks.face_mesh import FaceMesh, from_notebook
-from .train_face_detector import Faces, degrade, held_out
+from .train_face_detector import Faces, degrade
+from .splits import held_out
 from .train_ssat import save
 
 

@@ -16,6 +16,7 @@ typedef struct {
   int32_t centred_x, centred_y;
   int32_t depth;
   int32_t full_range;
+  int32_t rgb;   // not 0: the planes are G, B, R (full range, no subsampling) and no matrix applies
   float kr, kb;  // luma coefficients of the matrix: BT.601 0.299 0.114, BT.709 0.2126 0.0722, BT.2020 0.2627 0.0593
 } ssat_frame;
 

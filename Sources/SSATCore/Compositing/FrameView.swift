@@ -1,9 +1,10 @@
 import CKernels
 
-/// A frame that the caller owns and keeps alive during a call: planar YCbCr 4:2:0, 4:2:2 or 4:4:4 (or interleaved chroma),
+/// A frame that the caller owns and keeps alive during a call: planar YCbCr 4:2:0, 4:2:2 or 4:4:4 (or interleaved chroma), or planar G, B, R,
 /// 8 bit or up to 16 in little-endian words.
 public struct FrameView {
-    public enum Matrix: Sendable { case bt601, bt709, bt2020 }
+    /// `rgb`: the planes are G, B, R, full range.
+    public enum Matrix: Sendable { case bt601, bt709, bt2020, rgb }
 
     var raw: ssat_frame
 
@@ -28,9 +29,10 @@ public struct FrameView {
         raw.centred_x = chromaShift.x > 0 && chromaCentred.x ? 1 : 0
         raw.centred_y = chromaShift.y > 0 && chromaCentred.y ? 1 : 0
         raw.depth = Int32(bitDepth)
-        raw.full_range = fullRange ? 1 : 0
+        raw.full_range = fullRange || matrix == .rgb ? 1 : 0
+        raw.rgb = matrix == .rgb ? 1 : 0
         switch matrix {
-        case .bt601: (raw.kr, raw.kb) = (0.299, 0.114)
+        case .bt601, .rgb: (raw.kr, raw.kb) = (0.299, 0.114)
         case .bt709: (raw.kr, raw.kb) = (0.2126, 0.0722)
         case .bt2020: (raw.kr, raw.kb) = (0.2627, 0.0593)
         }

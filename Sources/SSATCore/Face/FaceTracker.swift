@@ -28,8 +28,6 @@ final class FaceView: @unchecked Sendable {
     var uvFeatures = [Float](repeating: 0, count: 64 * 64 * 13)
     var uv = [SIMD2<Float>](repeating: SIMD2(-1, -1), count: 64 * 64)
     var change = [Float](repeating: 0, count: 256 * 256 * 3)
-    /// Frames since the track began: a new face fades in.
-    var age = 0
 }
 
 /// A face followed over time: its id and temporal state. Touched by the sequential stages only.
@@ -39,7 +37,6 @@ final class Track: @unchecked Sendable {
     var filter = OneEuroFilter()
     var lastSeen: Double
     var missing = 0
-    var age = 0
     var skinColour: SIMD3<Float>?
     /// Change smoothing.
     var previousChange: [Float] = []
@@ -240,11 +237,9 @@ final class FaceTracker: @unchecked Sendable {
         track.landmarks = smooth
         track.lastSeen = time
         track.missing = 0
-        track.age += 1
         let toCrop = view.cropToFrame.inverse
         for i in 0..<478 { view.landmarks[i] = toCrop.apply(smooth[i]) }
         view.track = track
-        view.age = track.age
         view.parsing.withUnsafeMutableBufferPointer { out in
             for i in 0..<256 * 256 { out[i] = mesh.parsing[i] }
         }

@@ -21,7 +21,6 @@ public struct Recipe: Sendable, Equatable {
             }
         }
         let skinWeight = skin * strength, eyeWeight = eyes * strength
-        let fade = min(Float(view.age) / 4, 1)
         for y in 0..<256 {
             for x in 0..<256 {
                 let i = y * 256 + x
@@ -34,7 +33,7 @@ public struct Recipe: Sendable, Equatable {
                         w = skinWeight + (eyeWeight - skinWeight) * zone
                     }
                 }
-                weight[i] = w * fade
+                weight[i] = w
             }
         }
         soften(&weight, &scratch)

@@ -1,0 +1,209 @@
+"""Judges the shipped weights on held-out people, as the binary runs them (models.md, section 5). Prints a Markdown table.
+
+    python -m ssat_training.evaluate --prepared DIR --binary ../.build/release/ssat-live [--count 80] [--json FILE]
+
+Pictures are 288 x 288 crops of held-out faces; the binary finds the face in each by itself. Regions come from MediaPipe's
+landmarks and the human labels, colours are CIELAB, figures are medians. Painted recovery: 1 - mean dE(out, truth) / mean
+dE(source, truth) where the look changes the region by more than 3 dE. Transfer ratio: 1 - dE(out, reference) / dE(source,
+reference) of region means that differ by more than 8 dE.
+"""
+import argparse
+import json
+import subprocess
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from .face_zones import CHEEK_ZONE, EYE_WIDTH, EYE_ZONE, SIZE, UV
+from .pairs import Faces
+from .painted_makeup import paint, random_makeup, sample
+from .pseudo_pairs import pseudo_target
+
+FACE = (1, 2, 6, 7, 11, 12)
+# Label classes of the data to the eleven of FaceMesh.
+PARSING = np.array([0, 1, 2, 10, 3, 3, 4, 4, 5, 5, 9, 7, 8, 6, 6, 5, 5, 5, 0])
+PALETTE = np.array([[0, 0, 0], [230, 190, 160], [255, 140, 90], [70, 160, 255], [110, 60, 20], [190, 150, 120], [90, 90, 90], [255, 60, 90],
+                    [190, 20, 60], [255, 255, 255], [160, 70, 230]])
+WANTED = {
+    "painted recovery, lips": (0.65, 0.85), "painted recovery, eyelids": (0.40, 0.75), "painted recovery, cheeks": (0.25, 0.70),
+    "real, lips": (0.75, 0.85), "real, eyelids": (0.58, 0.72), "real, cheeks": (None, None), "skin moved, dE": (2, 2), "identity": (0.95, 0.96),
+    "outside, largest change": (0, 0), "int8 against f32, dB": (35, 40), "parsing, mean IoU": (0.72, 0.80), "landmarks, error / eye distance": (0.03, 0.02),
+}
+
+
+def spot_zone(indices, width):
+    y, x = np.mgrid[0:SIZE, 0:SIZE].astype(np.float32)
+    zone = np.zeros((SIZE, SIZE), np.float32)
+    for index in indices:
+        c = UV[index] * (SIZE - 1)
+        zone = np.maximum(zone, np.exp(-((x - c[0]) ** 2 + (y - c[1]) ** 2) / (EYE_WIDTH * width) ** 2))
+    return zone
+
+
+FOREHEAD_AND_CHIN = spot_zone((151, 9, 108, 337, 199, 175), 0.5)
+
+
+def lab(picture):
+    return cv2.cvtColor(picture.astype(np.float32), cv2.COLOR_RGB2LAB)
+
+
+def regions(parsing, uv):
+    skin = np.isin(parsing, (1, 2)) & (uv[..., 0] >= 0)
+    zone = lambda z: (sample(np.ascontiguousarray(z), uv) > 0.5) & skin
+    return {"lips": np.isin(parsing, (11, 12)), "eyelids": zone(EYE_ZONE), "cheeks": zone(CHEEK_ZONE), "skin": zone(FOREHEAD_AND_CHIN)}
+
+
+class Binary:
+    def __init__(self, path, folder):
+        self.path, self.folder = path, Path(folder)
+
+    def write(self, name, picture):
+        path = str(self.folder / name)
+        cv2.imwrite(path, np.round(np.clip(picture, 0, 1) * 255).astype(np.uint8)[..., ::-1])
+        return path
+
+    def apply(self, source, reference, name, *options):
+        """The made-up picture in 0..1, or None where the source or the reference shows no face."""
+        out = str(self.folder / name)
+        run = subprocess.run([self.path, "apply", source, "-r", reference, "-o", out, "-y", "--progress", "none", *options], capture_output=True, text=True)
+        if run.returncode or "no face" in run.stderr:
+            return None
+        return cv2.imread(out)[..., ::-1].astype(np.float32) / 255
+
+    def inspect(self, source, name):
+        folder = self.folder / name
+        run = subprocess.run([self.path, "inspect", source, "-o", str(folder)], capture_output=True, text=True)
+        faces = json.loads(run.stdout)["faces"] if run.returncode == 0 else []
+        if not faces:
+            return None
+        face = max(faces, key=lambda f: f["box"][2] - f["box"][0])
+        parsing = cv2.imread(str(folder / "parsing.png"))[256 * faces.index(face):][:256, 256:, ::-1].astype(int)
+        return face, np.abs(parsing[:, :, None] - PALETTE).sum(-1).argmin(-1)
+
+
+class Figures:
+    def __init__(self):
+        self.values = {}
+
+    def add(self, name, value):
+        self.values.setdefault(name, []).append(float(value))
+
+    def median(self, name):
+        return float(np.median(self.values[name])) if self.values.get(name) else float("nan")
+
+
+def unjittered(faces, index):
+    return (faces.pictures[index].astype(np.float32) / 255, np.asarray(faces.parsing[index]), faces.uv[index].astype(np.float32), np.asarray(faces.landmarks[index]))
+
+
+def judge_picture(figures, source, out, parsing, uv, where):
+    """What must not change: skin tone, structure, everything outside the face."""
+    if where["skin"].sum() > 60:
+        figures.add("skin moved, dE", np.linalg.norm(lab(out)[where["skin"]].mean(0) - lab(source)[where["skin"]].mean(0)))
+    face = np.isin(parsing, FACE) | (uv[..., 0] >= 0)
+    inside = cv2.erode((np.isin(parsing, FACE) & (uv[..., 0] >= 0)).astype(np.uint8), np.ones((5, 5))) > 0
+    gradients = [np.stack(np.gradient(lab(x)[..., 0]), -1)[inside].ravel() for x in (source, out)]
+    figures.add("identity", np.corrcoef(*gradients)[0, 1])
+    outside = cv2.dilate(face.astype(np.uint8), np.ones((19, 19))) == 0
+    figures.add("outside, largest change", np.abs(np.round((out - source) * 255))[outside].max() if outside.any() else 0)
+
+
+def painted(binary, faces, figures, number):
+    random = np.random.default_rng(9000 + number)
+    i, j = random.choice(faces.bare, 2, replace=False)
+    (a, pa, ua, _), (b, pb, ub, _) = unjittered(faces, i), unjittered(faces, j)
+    look = random_makeup(random)
+    truth = paint(a, pa, ua, look)
+    source, reference = binary.write(f"pa{number}.png", a), binary.write(f"pb{number}.png", paint(b, pb, ub, look))
+    out = binary.apply(source, reference, f"po{number}.png")
+    if out is None:
+        return figures.add("no face found", 1)
+    figures.add("no face found", 0)
+    before, after = (np.linalg.norm(lab(x) - lab(truth), axis=-1) for x in (a, out))
+    where = regions(pa, ua)
+    for name in ("lips", "eyelids", "cheeks"):
+        changed = where[name] & (before > 3)
+        if changed.sum() > 60:
+            figures.add(f"painted recovery, {name}", 1 - after[changed].mean() / before[changed].mean())
+    judge_picture(figures, a, out, pa, ua, {**where, "skin": np.zeros_like(where["skin"])})
+    if number < 12:
+        exact = binary.apply(source, reference, f"pf{number}.png", "--precision", "f32")
+        error = ((exact - out) ** 2).mean()
+        figures.add("int8 against f32, dB", -10 * np.log10(max(error, 1e-8)))
+
+
+def real(binary, faces, figures, number):
+    random = np.random.default_rng(7000 + number)
+    i, j = random.choice(faces.ids), random.choice(faces.made_up)
+    if i == j:
+        return
+    (a, pa, ua, _), (b, pb, ub, lb) = unjittered(faces, i), unjittered(faces, j)
+    out = binary.apply(binary.write(f"ra{number}.png", a), binary.write(f"rb{number}.png", b), f"ro{number}.png")
+    if out is None:
+        return figures.add("no face found", 1)
+    figures.add("no face found", 0)
+    target = pseudo_target(a, pa, ua, b, pb, lb, ub)
+    own, other = regions(pa, ua), regions(pb, ub)
+    for name in ("lips", "eyelids", "cheeks"):
+        if own[name].sum() < 60 or other[name].sum() < 60:
+            continue
+        goal = lab(b)[other[name]].mean(0)
+        distance = [np.linalg.norm(lab(x)[own[name]].mean(0) - goal) for x in (a, out, target)]
+        if distance[0] > 8:
+            figures.add(f"real, {name}", 1 - distance[1] / distance[0])
+            figures.add(f"targets: real, {name}", 1 - distance[2] / distance[0])
+    judge_picture(figures, a, out, pa, ua, own)
+
+
+def geometry(binary, faces, figures, confusion, number):
+    index = faces.ids[number % len(faces.ids)]
+    picture, parsing, _, landmarks = unjittered(faces, index)
+    seen = binary.inspect(binary.write(f"g{number}.png", picture), f"g{number}")
+    if seen is None:
+        return figures.add("no face found", 1)
+    face, predicted = seen
+    points = np.array(face["landmarks"])
+    eyes = np.linalg.norm(landmarks[33, :2] - landmarks[263, :2])
+    figures.add("landmarks, error / eye distance", np.linalg.norm(points - landmarks[:, :2], axis=1).mean() / eyes)
+    a, b, x, y = face["crop_to_frame"]
+    labels = cv2.warpAffine(parsing, np.float32([[a, -b, x], [b, a, y]]), (256, 256), flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP)
+    np.add.at(confusion, (PARSING[labels].ravel(), predicted.ravel()), 1)
+
+
+def report(figures):
+    rows = ["| metric | here | floor | wanted | n |", "|---|---|---|---|---|"]
+    for name, (floor, wanted) in WANTED.items():
+        value = max(figures.values[name]) if name.startswith("outside") else figures.median(name)
+        targets = f" (targets {figures.median('targets: ' + name):.2f})" if "targets: " + name in figures.values else ""
+        rows.append(f"| {name} | {value:.3f}{targets} | {floor} | {wanted} | {len(figures.values.get(name, []))} |")
+    return "\n".join(rows)
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--prepared", required=True)
+    p.add_argument("--binary", default="../.build/release/ssat-live")
+    p.add_argument("--count", type=int, default=80, help="painted pairs, real pairs, and pictures for geometry")
+    p.add_argument("--json")
+    o = p.parse_args()
+    cv2.setNumThreads(1)
+    faces, figures, confusion = Faces(o.prepared, True), Figures(), np.zeros((11, 11))
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(2) as pool:
+        binary = Binary(o.binary, folder)
+        jobs = [pool.submit(f, binary, faces, figures, k) for f in (painted, real) for k in range(o.count)]
+        jobs += [pool.submit(geometry, binary, faces, figures, confusion, k) for k in range(o.count)]
+        for job in jobs:
+            job.result()
+    overlap = confusion.diagonal() / np.maximum(confusion.sum(0) + confusion.sum(1) - confusion.diagonal(), 1)
+    figures.values["parsing, mean IoU"] = [float(overlap.mean())]
+    print(report(figures))
+    print("\nIoU by class:", np.round(overlap, 3).tolist(), "\nno face found in", int(sum(figures.values["no face found"])), "of", len(figures.values["no face found"]))
+    if o.json:
+        Path(o.json).write_text(json.dumps({k: figures.median(k) for k in figures.values}, indent=1))
+
+
+if __name__ == "__main__":
+    main()
