@@ -2,8 +2,9 @@
 PREFIX ?= /usr/local
 PACKAGES = libavcodec-dev libavformat-dev libavutil-dev libswscale-dev libswresample-dev libv4l-dev pkg-config ffmpeg
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+BINARY = .build/release/ssat-live
 
-.PHONY: setup build demo test bench install
+.PHONY: setup build demo test test-training bench install uninstall
 
 setup:
 	@dpkg -s $(PACKAGES) >/dev/null 2>&1 || ($(SUDO) apt-get update -qq && DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -qq $(PACKAGES))
@@ -11,8 +12,26 @@ setup:
 build: setup
 	swift build -c release
 
+demo: build
+	$(BINARY) apply samples/astronaut.mp4 -r samples/plum.jpg -o demo.mp4 -y --compare side
+	@echo "The made-up clip, beside its source: $(CURDIR)/demo.mp4"
+
 test: setup
 	swift test -c release
 
+test-training:
+	Training/smoke_test.sh
+
 bench: build
-	SSAT_KERNEL_BENCH=1 swift test -c release --filter CKernelsTests
+	$(BINARY) bench samples/astronaut.mp4 -r samples/plum.jpg
+
+install: build
+	install -D $(BINARY) $(DESTDIR)$(PREFIX)/bin/ssat-live
+	install -D -m 644 docs/man/ssat-live.1 $(DESTDIR)$(PREFIX)/share/man/man1/ssat-live.1
+	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/zsh/site-functions $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+	$(BINARY) --generate-completion-script bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/ssat-live
+	$(BINARY) --generate-completion-script zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_ssat-live
+	$(BINARY) --generate-completion-script fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/ssat-live.fish
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/ssat-live $(DESTDIR)$(PREFIX)/share/man/man1/ssat-live.1 $(DESTDIR)$(PREFIX)/share/bash-completion/completions/ssat-live $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_ssat-live $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/ssat-live.fish

@@ -15,7 +15,6 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
-        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
     ],
     targets: [
         ffmpeg("CFFmpegFormat", "libavformat"),
@@ -36,12 +35,12 @@ let package = Package(
             dependencies: [
                 "SSATCore", "Video",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "Logging", package: "swift-log"),
             ]),
         .target(name: "TestSupport", path: "Tests/TestSupport"),
+        .testTarget(name: "CKernelsTests", dependencies: ["CKernels"]),
         .testTarget(name: "VideoTests", dependencies: ["Video", "TestSupport"]),
         .testTarget(name: "EndToEndTests", dependencies: ["ssat-live", "TestSupport"]),
-        .testTarget(name: "SSATCoreTests", dependencies: ["SSATCore"], resources: [.copy("Fixtures")]),
+        .testTarget(name: "SSATCoreTests", dependencies: ["SSATCore", "Video"], resources: [.copy("Fixtures")]),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .c2x

@@ -28,6 +28,8 @@ public final class MakeupFilter: @unchecked Sendable {
         public var landmarks: [[SIMD2<Float>]] { views.map { v in v.landmarks.map { v.cropToFrame.apply($0) } } }
         /// Smallest upright box around the landmarks of each face, in frame pixels.
         public var boxes: [(low: SIMD2<Float>, high: SIMD2<Float>)] { views.map { $0.track.box } }
+        /// How well landmarks and parsing agree on eyes and lips, 0...1.
+        public var agreements: [Float] { views.map(\.agreement) }
         public var presence: [Float] { views.map(\.presence) }
         /// Share of each `FaceClass` in the parsing, 0...1.
         public var classShares: [[Float]] {
@@ -115,7 +117,7 @@ public final class MakeupFilter: @unchecked Sendable {
             let skin = k == FaceClass.skin.rawValue || k == FaceClass.nose.rawValue || k == FaceClass.earOrNeck.rawValue
             buffers.weight[i] = skin ? 1 : 0
         }
-        soften(&buffers.weight, &buffers.soft)
+        soften(&buffers.weight, &buffers.soft, passes: 4)
         for i in 0..<256 * 256 where buffers.weight[i] > 0 {
             for c in 0..<3 { view.change[i * 3 + c] += shift[c] * buffers.weight[i] }
         }

@@ -38,6 +38,7 @@ struct InspectCommand: ParsableCommand {
                 "box": [boxes[index].low.x, boxes[index].low.y, boxes[index].high.x, boxes[index].high.y].map(rounded),
                 // Crop pixel (x, y) lies at (a x - b y + c, b x + a y + d) of the frame.
                 "crop_to_frame": [crops[index].a, crops[index].b, crops[index].tx, crops[index].ty].map(Double.init),
+                "agreement": rounded(analysis.agreements[index]),
                 "parsing": Dictionary(uniqueKeysWithValues: zip(names, shares[index].map(rounded))),
                 "landmarks": landmarks[index].map { [rounded($0.x), rounded($0.y)] },
             ]

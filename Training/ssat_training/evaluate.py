@@ -68,7 +68,7 @@ class Binary:
     def apply(self, source, reference, name, *options):
         """The made-up picture in 0..1, or None where the source or the reference shows no face."""
         out = str(self.folder / name)
-        run = subprocess.run([self.path, "apply", source, "-r", reference, "-o", out, "-y", "--progress", "none", *options], capture_output=True, text=True)
+        run = subprocess.run([self.path, "apply", source, "-r", reference, "-o", out, "-y", "--faces", "primary", "--progress", "none", *options], capture_output=True, text=True)
         if run.returncode or "no face" in run.stderr:
             return None
         return cv2.imread(out)[..., ::-1].astype(np.float32) / 255
@@ -176,6 +176,8 @@ def geometry(binary, faces, figures, confusion, number):
 def report(figures):
     rows = ["| metric | here | floor | wanted | n |", "|---|---|---|---|---|"]
     for name, (floor, wanted) in WANTED.items():
+        if name not in figures.values:
+            continue
         value = max(figures.values[name]) if name.startswith("outside") else figures.median(name)
         targets = f" (targets {figures.median('targets: ' + name):.2f})" if "targets: " + name in figures.values else ""
         rows.append(f"| {name} | {value:.3f}{targets} | {floor} | {wanted} | {len(figures.values.get(name, []))} |")
@@ -187,18 +189,20 @@ def main():
     p.add_argument("--prepared", required=True)
     p.add_argument("--binary", default="../.build/release/ssat-live")
     p.add_argument("--count", type=int, default=80, help="painted pairs, real pairs, and pictures for geometry")
-    p.add_argument("--json")
+    p.add_argument("--parts", default="painted,real,geometry")
+    p.add_argument("--json", help="also write the medians here")
     o = p.parse_args()
     cv2.setNumThreads(1)
     faces, figures, confusion = Faces(o.prepared, True), Figures(), np.zeros((11, 11))
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(2) as pool:
         binary = Binary(o.binary, folder)
-        jobs = [pool.submit(f, binary, faces, figures, k) for f in (painted, real) for k in range(o.count)]
-        jobs += [pool.submit(geometry, binary, faces, figures, confusion, k) for k in range(o.count)]
+        parts = {"painted": painted, "real": real, "geometry": lambda *a: geometry(*a[:-1], confusion, a[-1])}
+        jobs = [pool.submit(parts[part], binary, faces, figures, k) for part in o.parts.split(",") for k in range(o.count)]
         for job in jobs:
             job.result()
     overlap = confusion.diagonal() / np.maximum(confusion.sum(0) + confusion.sum(1) - confusion.diagonal(), 1)
-    figures.values["parsing, mean IoU"] = [float(overlap.mean())]
+    if confusion.any():
+        figures.values["parsing, mean IoU"] = [float(overlap[confusion.sum(1) > 0].mean())]
     print(report(figures))
     print("\nIoU by class:", np.round(overlap, 3).tolist(), "\nno face found in", int(sum(figures.values["no face found"])), "of", len(figures.values["no face found"]))
     if o.json:

@@ -18,8 +18,8 @@ from .export_ssat import LICENCE, synthetic_batch
 from .graph import FloatGraph, Int8Graph
 from .networks import face_detector, face_mesh
 from .splits import held_out
-from .train_face_detector import Faces, scene
-from .train_face_mesh import crop, degrade, jitter
+from .train_face_detector import Faces, degrade, scene
+from .face_mesh_data import crop, jitter
 
 
 def pictures(name, faces, backgrounds, count):

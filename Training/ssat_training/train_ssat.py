@@ -94,6 +94,7 @@ def lab(x):
 def validate(network, pairs, count, autocast, sheet=None):
     """Recovery per zone (models.md, section 5): 1 - mean dE(out, truth) / mean dE(source, truth) where the truth changes by over 3 dE."""
     network.eval()
+    count = min(count, len(pairs))
     ratios = {(k, z): [] for k in ("painted", "real") for z in ("lips", "eyelids", "cheeks")}
     rows = []
     for start in range(0, count, 8):

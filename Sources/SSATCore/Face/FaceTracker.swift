@@ -22,6 +22,7 @@ final class FaceView: @unchecked Sendable {
     var cropToFrame = Similarity.identity
     var landmarks = [SIMD2<Float>](repeating: .zero, count: 478)  // crop pixels
     var presence: Float = 0
+    var agreement: Float = 0
     var skinColour = SIMD3<Float>(repeating: 0)
     var crop = [UInt8](repeating: 0, count: 256 * 256 * 3)
     var parsing = [UInt8](repeating: 0, count: 256 * 256)
@@ -104,6 +105,7 @@ final class FaceTracker: @unchecked Sendable {
     func update(_ frame: FrameView, time: Double, take: () -> FaceView) -> [FaceView] {
         var views: [FaceView] = []
         var lost = false
+        gone.removeAll { time - $0.time > 2 }
         for track in tracks {
             let view = take()
             if look(frame, at: Alignment.frameToCrop(track.landmarks).inverse, into: view, again: true), mesh.showsFace(starting: false) {
@@ -132,7 +134,6 @@ final class FaceTracker: @unchecked Sendable {
         // A face that was not seen is gone; it may come back under its own id within two seconds.
         for track in tracks where track.lastSeen != time { gone.append((track.id, track.centre, track.lastSeen)) }
         tracks = views.map { $0.track }
-        gone.removeAll { time - $0.time > 2 }
         removeDuplicates(&views)
         frameIndex += 1
         return views
@@ -171,6 +172,7 @@ final class FaceTracker: @unchecked Sendable {
         view.crop.withUnsafeMutableBufferPointer { frame.sample(cropToFrame, size: 256, into: $0.baseAddress!) }
         mesh.run(view.crop)
         view.presence = mesh.presence
+        view.agreement = mesh.agreement
         if again {
             let better = Alignment.frameToCrop(mesh.landmarks)
             let moved = better.apply(SIMD2(128, 128)) - SIMD2(128, 128)
@@ -199,13 +201,33 @@ final class FaceTracker: @unchecked Sendable {
         let middle = (detection.low + detection.high) / 2
         let a = guess.a * ratio, b = guess.b * ratio
         let crop = Similarity(a: a, b: b, tx: middle.x - (a * 128 - b * 128), ty: middle.y - (b * 128 + a * 128))
+        guard crop.scale * 256 / 1.5 > smallestFace else { return false }
+        guard approach(frame, crop, view) else { return false }
+        if mesh.agreement > 0.7 { return true }
+        // The five points may be wrong about the rotation: the one in which landmarks and parsing agree best is right.
+        var best = (crop: view.cropToFrame, agreement: mesh.agreement)
+        for quarter in 1...3 where approach(frame, turned(crop, quarter), view) && mesh.agreement > best.agreement {
+            best = (view.cropToFrame, mesh.agreement)
+        }
+        return look(frame, at: best.crop, into: view, again: false)
+    }
+
+    /// Looks, and twice more on the crop of the landmarks that were seen.
+    private func approach(_ frame: FrameView, _ crop: Similarity, _ view: FaceView) -> Bool {
         guard look(frame, at: crop, into: view, again: true) else { return false }
-        guard view.cropToFrame.scale * 256 / 1.5 > smallestFace else { return false }
         for _ in 0..<2 {
             let landmarks = view.landmarks.map { view.cropToFrame.apply($0) }
             guard look(frame, at: Alignment.frameToCrop(landmarks).inverse, into: view, again: false) else { return false }
         }
         return true
+    }
+
+    /// The crop rotated about its centre by quarter turns.
+    private func turned(_ crop: Similarity, _ quarters: Int) -> Similarity {
+        let middle = crop.apply(SIMD2(128, 128))
+        let (c, s): (Float, Float) = [(1, 0), (0, 1), (-1, 0), (0, -1)][quarters % 4]
+        let a = c * crop.a - s * crop.b, b = s * crop.a + c * crop.b
+        return Similarity(a: a, b: b, tx: middle.x - (a * 128 - b * 128), ty: middle.y - (b * 128 + a * 128))
     }
 
     private func detect(_ frame: FrameView) -> [Detection] {

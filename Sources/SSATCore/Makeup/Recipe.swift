@@ -36,7 +36,7 @@ public struct Recipe: Sendable, Equatable {
                 weight[i] = w
             }
         }
-        soften(&weight, &scratch)
+        soften(&weight, &scratch, passes: 1)
         for i in 0..<256 * 256 where !FaceClass.makeupTable[Int(view.parsing[i])] { weight[i] = 0 }
         // The crop's own border fades out, so that no edge shows when a face leaves it.
         for k in 0..<6 {

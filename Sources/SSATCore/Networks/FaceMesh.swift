@@ -63,6 +63,22 @@ package final class FaceMesh: @unchecked Sendable {
         return presence > 0.6 && skin > 0.15 && parts.count { $0 } >= 2
     }
 
+    /// Share of the eyes' and lips' landmarks that lie on eyes and lips of the parsing, 0...1. Near 0 when a face is looked at
+    /// the wrong way round, where the landmarks fall back on a mean face.
+    var agreement: Float {
+        func hits(_ points: [Int], _ classes: [FaceClass]) -> Int {
+            points.count { index in
+                let p = landmarks[index]
+                guard p.x >= 0, p.y >= 0, p.x < 256, p.y < 256 else { return false }
+                return classes.contains { $0.rawValue == parsing[Int(p.y) * 256 + Int(p.x)] }
+            }
+        }
+        let eyes = hits(Self.eyePoints, [.eye, .cover]), lips = hits(Self.lipPoints, [.upperLip, .lowerLip, .cover])
+        return Float(eyes + lips) / Float(Self.eyePoints.count + Self.lipPoints.count)
+    }
+    /// Irises; the middle lines of both lips.
+    private static let eyePoints = [468, 473, 159, 145, 386, 374], lipPoints = [12, 15, 38, 268, 85, 315]
+
     /// Raw outputs, for tests: 957 values, and the 128x128 class scores.
     package var rawPoints: UnsafePointer<Float> { UnsafePointer(network.floats(points)) }
     package func rawClass(_ y: Int, _ x: Int, _ c: Int) -> Float {

@@ -1,0 +1,144 @@
+import CKernels
+import Testing
+
+/// A frame with guards around its planes.
+struct TestFrame {
+    let planes: [Guarded<UInt8>]
+    var raw = ssat_frame()
+    let width, height, shiftX, shiftY, depth: Int
+
+    init(width: Int, height: Int, shiftX: Int, shiftY: Int, depth: Int, interleaved: Bool = false, fullRange: Bool = false, rgb: Bool = false, seed: UInt64 = 5) {
+        (self.width, self.height, self.shiftX, self.shiftY, self.depth) = (width, height, shiftX, shiftY, depth)
+        var random = Seeded(state: seed)
+        let bytes = depth > 8 ? 2 : 1
+        let cw = (width + (1 << shiftX) - 1) >> shiftX, ch = (height + (1 << shiftY) - 1) >> shiftY
+        func plane(_ samples: Int, _ rows: Int) -> Guarded<UInt8> {
+            // Smooth, so that sampling has something to follow; high bytes stay within the depth.
+            let phase = Double.random(in: 0...3, using: &random)
+            return Guarded(samples * rows * bytes) { i in
+                let s = i / bytes, x = Double(s % samples), y = Double(s / samples)
+                let value = Int((128 + 60 * ((x / 23 + phase).remainder(dividingBy: 2)) + 20 * (y / 31 + phase).remainder(dividingBy: 2)) * Double(1 << (depth - 8)))
+                return UInt8(truncatingIfNeeded: bytes == 2 && i % 2 == 1 ? value >> 8 : value)
+            }
+        }
+        planes = interleaved ? [plane(width, height), plane(cw * 2, ch)] : [plane(width, height), plane(cw, ch), plane(cw, ch)]
+        raw.plane = (planes[0].base, planes[1].base, interleaved ? planes[1].base + bytes : planes[2].base)
+        raw.stride = (width * bytes, cw * bytes * (interleaved ? 2 : 1), cw * bytes * (interleaved ? 2 : 1))
+        raw.chroma_step = interleaved ? 2 : 1
+        (raw.width, raw.height, raw.shift_x, raw.shift_y, raw.depth) = (Int32(width), Int32(height), Int32(shiftX), Int32(shiftY), Int32(depth))
+        raw.centred_y = shiftY > 0 ? 1 : 0
+        raw.full_range = fullRange || rgb ? 1 : 0
+        raw.rgb = rgb ? 1 : 0
+        (raw.kr, raw.kb) = (0.299, 0.114)
+    }
+
+    var bytes: [[UInt8]] { planes.map(\.values) }
+    var intact: Bool { planes.allSatisfy(\.intact) }
+}
+
+@Suite struct PictureTests {
+    static var frames: [TestFrame] { [
+        TestFrame(width: 97, height: 61, shiftX: 1, shiftY: 1, depth: 8), TestFrame(width: 96, height: 60, shiftX: 1, shiftY: 0, depth: 8),
+        TestFrame(width: 64, height: 64, shiftX: 0, shiftY: 0, depth: 8, fullRange: true), TestFrame(width: 98, height: 62, shiftX: 1, shiftY: 1, depth: 8, interleaved: true),
+        TestFrame(width: 97, height: 61, shiftX: 1, shiftY: 1, depth: 10), TestFrame(width: 64, height: 64, shiftX: 0, shiftY: 0, depth: 10, fullRange: true),
+        TestFrame(width: 70, height: 50, shiftX: 0, shiftY: 0, depth: 8, rgb: true),
+    ] }
+
+    private func add(_ frame: TestFrame, _ t: ssat_similarity, _ change: (Int, Int) -> Float, firstColumn: Int = 0) -> [[UInt8]] {
+        var raw = frame.raw, t = t
+        let map = Guarded<Float>(256 * 256 * 3) { change($0 / 3 % 256, $0 / 3 / 256) }
+        let planes = Guarded<Float>(256 * 256 * 3) { _ in 0 }
+        ssat_add_change(&raw, &t, 256, map.base, planes.base, Int32(firstColumn))
+        #expect(frame.intact && map.intact && planes.intact)
+        return frame.bytes
+    }
+
+    @Test func zeroChangesNothingAndChangesStayInside() {
+        for frame in Self.frames {
+            let before = frame.bytes
+            let t = ssat_similarity(a: 0.2, b: 0.05, tx: 20, ty: 5)
+            #expect(add(frame, t) { _, _ in 0 } == before)
+            // A spot in the middle of the crop: the frame's far corner must keep its bits.
+            let after = add(frame, t) { x, y in abs(x - 128) < 20 && abs(y - 128) < 20 ? 0.3 : 0 }
+            #expect(after[0] != before[0])
+            let row = frame.width * (frame.depth > 8 ? 2 : 1)
+            #expect(Array(after[0].prefix(row)) == Array(before[0].prefix(row)), "the first row is far away")
+            // Faces partly or wholly outside the frame.
+            for far in [ssat_similarity(a: 3, b: 1, tx: -300, ty: -400), ssat_similarity(a: 0.5, b: 0, tx: 5000, ty: 5000), ssat_similarity(a: 0.01, b: 0, tx: -1, ty: -1)] {
+                _ = add(frame, far) { _, _ in -0.5 }
+            }
+        }
+    }
+
+    @Test func columnsBeforeTheFirstStay() {
+        let frame = TestFrame(width: 80, height: 40, shiftX: 1, shiftY: 1, depth: 8)
+        let before = frame.bytes, after = add(frame, ssat_similarity(a: 0.4, b: 0, tx: 0, ty: 0), { _, _ in 0.4 }, firstColumn: 30)
+        for y in 0..<40 {
+            #expect(Array(before[0][y * 80..<y * 80 + 30]) == Array(after[0][y * 80..<y * 80 + 30]))
+            #expect(before[0][y * 80 + 31] != after[0][y * 80 + 31])
+        }
+    }
+
+    @Test func aChangeArrivesAsColour() {
+        // +0.1 in every channel is +0.1 of full scale in luma, none in chroma.
+        let frame = TestFrame(width: 64, height: 64, shiftX: 1, shiftY: 1, depth: 10)
+        let before = frame.bytes, after = add(frame, ssat_similarity(a: 0.25, b: 0, tx: 0, ty: 0)) { _, _ in 0.1 }
+        func value(_ b: [UInt8], _ i: Int) -> Int { Int(b[2 * i]) | Int(b[2 * i + 1]) << 8 }
+        #expect(value(after[0], 64 * 32 + 32) - value(before[0], 64 * 32 + 32) == 88)  // 0.1 * 219 * 4
+        #expect(after[1] == before[1] && after[2] == before[2])
+    }
+
+    @Test func cropsFollowTheSimilarity() {
+        for frame in Self.frames {
+            var raw = frame.raw
+            for scale in [Float(0.3), 1, 2.5] {
+                var t = ssat_similarity(a: scale, b: 0.1 * scale, tx: -3, ty: 4)
+                let crop = Guarded<UInt8>(48 * 48 * 3) { _ in 7 }
+                ssat_sample_crop(&raw, &t, 48, crop.base)
+                #expect(crop.intact && frame.intact)
+            }
+        }
+        // Planar G, B, R comes back exactly at scale 1.
+        let frame = TestFrame(width: 70, height: 50, shiftX: 0, shiftY: 0, depth: 8, rgb: true)
+        var raw = frame.raw, t = ssat_similarity(a: 1, b: 0, tx: 0, ty: 0)
+        let crop = Guarded<UInt8>(50 * 50 * 3) { _ in 0 }
+        ssat_sample_crop(&raw, &t, 50, crop.base)
+        for (x, y) in [(0, 0), (31, 7), (49, 49)] {
+            let at = y * 70 + x
+            #expect(Array(crop.values[(y * 50 + x) * 3..<(y * 50 + x) * 3 + 3]) == [frame.bytes[2][at], frame.bytes[0][at], frame.bytes[1][at]])
+        }
+    }
+
+    @Test func hiddenPicturesHoldNothingOfTheSource() {
+        for frame in Self.frames {
+            var raw = frame.raw
+            let before = frame.bytes
+            ssat_blur_frame(&raw, 16)
+            #expect(frame.intact && frame.bytes[0] != before[0])
+            ssat_blank_frame(&raw)
+            #expect(frame.intact)
+            #expect(Set(stride(from: 0, to: frame.bytes[0].count, by: frame.depth > 8 ? 2 : 1).map { frame.bytes[0][$0] }).count == 1)
+        }
+    }
+
+    @Test func argmaxOfDoubledScores() {
+        var random = Seeded(state: 9)
+        let n = 12, classes = 11, stride = 16
+        let scores = Guarded<Float>(n * n * stride) { _ in .random(in: -3...3, using: &random) }
+        let parsing = Guarded<UInt8>(4 * n * n) { _ in 99 }
+        ssat_upsample_argmax(scores.base, Int32(n), Int32(n * stride), Int32(stride), Int32(classes), parsing.base)
+        #expect(parsing.intact)
+        for y in 0..<2 * n {
+            for x in 0..<2 * n {
+                func sample(_ c: Int) -> Double {
+                    let fy = max(0, min(Double(n - 1), (Double(y) + 0.5) / 2 - 0.5)), fx = max(0, min(Double(n - 1), (Double(x) + 0.5) / 2 - 0.5))
+                    let y0 = Int(fy), x0 = Int(fx), y1 = min(y0 + 1, n - 1), x1 = min(x0 + 1, n - 1), wy = fy - Double(y0), wx = fx - Double(x0)
+                    func v(_ y: Int, _ x: Int) -> Double { Double(scores.base[(y * n + x) * stride + c]) }
+                    return v(y0, x0) * (1 - wy) * (1 - wx) + v(y0, x1) * (1 - wy) * wx + v(y1, x0) * wy * (1 - wx) + v(y1, x1) * wy * wx
+                }
+                let best = (0..<classes).max { sample($0) < sample($1) }!
+                #expect(abs(sample(Int(parsing.base[y * 2 * n + x])) - sample(best)) < 1e-4)
+            }
+        }
+    }
+}

@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Runs every training command for a moment on a few pictures. Needs ../shared/data and the packages of requirements.txt.
+set -euo pipefail
+cd "$(dirname "$0")"
+data=$(realpath -m ../../shared/data)
+python=${PYTHON:-venv/bin/python}
+if [ ! -d "$data" ]; then echo "skipped: $data is not there"; exit 0; fi
+if ! command -v "$python" >/dev/null; then echo "skipped: no $python; see Training/README.md, or set PYTHON"; exit 0; fi
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+run() { echo "== $1"; "$python" -m "ssat_training.$@"; }
+run landmarks --data "$data" --out "$work/landmarks" --limit 120
+run prepare --landmarks "$work/landmarks" --out "$work/prepared"
+run pairs --prepared "$work/prepared" --out "$work/pairs" --shard 0 --count 12
+run pairs --prepared "$work/prepared" --out "$work/pairs" --shard 9 --count 8 --held-out
+for steps in 2 3; do # the second run resumes the first
+  run train_ssat --pairs "$work/pairs" --shards 0 --out "$work/ssat" --steps $steps --batch 2
+  run train_face_mesh --prepared "$work/prepared" --landmarks "$work/landmarks" --noface "$data/noface" --out "$work/mesh" --steps $steps --batch 4
+  run train_face_detector --landmarks "$work/landmarks" --noface "$data/noface" --out "$work/detector" --steps $steps
+done
+mkdir -p "$work/models" "$work/fixtures"
+run export_mesh "$work/models"
+run export_ssat --checkpoint "$work/ssat/last.pt" --pairs "$work/pairs" --count 4 --models "$work/models" --fixtures "$work/fixtures" --keep "$work/ssat.safetensors"
+for network in face_detector face_mesh; do
+  run export_face $network --checkpoint "$work/${network/face_/}/last.pt" --landmarks "$work/landmarks" --noface "$data/noface" --count 4 \
+    --models "$work/models" --fixtures "$work/fixtures" --keep "$work/kept"
+done
+if [ -x ../.build/release/ssat-live ]; then run evaluate --prepared "$work/prepared" --count 2; fi
+echo "all training commands ran"

@@ -1,0 +1,115 @@
+"""Examples for FaceMesh: aligned crops as the tracker makes them, with everything that webcams and people add.
+
+An example is (picture 256 x 256 x 3 R'G'B' bytes, parsing 256 x 256 of the eleven classes or 255 where unknown, landmarks
+478 x 2 in crop pixels or NaN, presence 0 or 1).
+"""
+import cv2
+import numpy as np
+
+from .alignment import frame_to_crop
+from .splits import held_out
+
+SIZE, UNKNOWN = 256, 255
+# Label classes of the data to: background, skin, nose, eyes, brows, ears and neck, hair and hat, upper lip, lower lip, inner mouth, cover.
+CLASSES = np.array([0, 1, 2, 10, 3, 3, 4, 4, 5, 5, 9, 7, 8, 6, 6, 5, 5, 5, 0], np.uint8)
+COVER, GLASSES = 10, 3
+
+
+def crop(picture, matrix):
+    return cv2.warpAffine(picture, matrix, (SIZE, SIZE), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REFLECT_101)
+
+
+def jitter(matrix, random, shift, scale, roll):
+    """The crop moved by `shift` (of its side), scaled by exp(scale) and rolled by `roll` radians about its centre."""
+    k, c, s = np.exp(scale), np.cos(roll), np.sin(roll)
+    move = np.array([[k * c, -k * s, 0], [k * s, k * c, 0]])
+    move[:, 2] = SIZE / 2 + np.asarray(shift) * SIZE - move[:, :2] @ [SIZE / 2, SIZE / 2]
+    return move @ np.vstack([matrix, [0, 0, 1]])
+
+
+def relight(picture, random):
+    """Exposure, gamma and colour cast; sometimes a low resolution, a blur, noise or hard compression."""
+    x = picture.astype(np.float32) / 255
+    x = np.clip(x * random.uniform(0.5, 1.3), 0, 1) ** random.uniform(0.7, 1.5) * random.uniform(0.85, 1.15, 3)
+    if random.random() < 0.3:
+        side = int(SIZE / random.uniform(1.5, 5))
+        x = cv2.resize(cv2.resize(x, (side, side), interpolation=cv2.INTER_AREA), (SIZE, SIZE))
+    if random.random() < 0.15:
+        x = cv2.GaussianBlur(x, (0, 0), random.uniform(0.5, 2.5))
+    if random.random() < 0.3:
+        x = x + random.normal(0, random.uniform(0.01, 0.06), x.shape)
+    out = np.clip(x * 255, 0, 255).astype(np.uint8)
+    if random.random() < 0.2:
+        out = cv2.imdecode(cv2.imencode(".jpg", out, [cv2.IMWRITE_JPEG_QUALITY, int(random.integers(15, 60))])[1], cv2.IMREAD_COLOR)
+    return out
+
+
+def cover(picture, parsing, random):
+    """Something in front of the face: a flat shape, or a piece of the picture itself (a hand's colours)."""
+    shape = (random.uniform(40, 216, 2) + random.normal(0, 35, (random.integers(4, 8), 2))).astype(np.int32)
+    mask = np.zeros((SIZE, SIZE), np.uint8)
+    cv2.fillPoly(mask, [cv2.convexHull(shape)], 1)
+    inside = mask > 0
+    if random.random() < 0.5:
+        picture[inside] = (picture[inside] * 0.15 + random.uniform(0, 255, 3) * 0.85).astype(np.uint8)
+    else:
+        picture[inside] = np.roll(picture, random.integers(60, 196, 2), (0, 1))[:, ::-1][inside]
+    parsing[inside] = COVER
+
+
+class PreparedFaces:
+    """Crops with human parsing labels (`ssat_training.prepare`)."""
+
+    def __init__(self, folder, validation):
+        load = lambda name: np.load(f"{folder}/{name}.npy", mmap_mode="r")
+        self.pictures, self.parsing, self.landmarks = load("pictures"), load("parsing"), load("landmarks")
+        self.ids = np.array([i for i, n in enumerate(load("names")) if held_out(n) == validation])
+        self.with_glasses = np.array([i for i in self.ids if (self.parsing[i, ::8, ::8] == GLASSES).mean() > 0.005])
+
+    def example(self, index, random=None):
+        """`random` None: the plain crop."""
+        border = self.pictures.shape[1] / 2
+        matrix = np.array([[1, 0, SIZE / 2 - border], [0, 1, SIZE / 2 - border]], np.float64)
+        if random is not None:
+            matrix = jitter(matrix, random, random.normal(0, 0.035, 2), random.normal(0, 0.1), random.normal(0, 0.2))
+        picture, parsing = crop(self.pictures[index], matrix), cv2.warpAffine(self.parsing[index], matrix, (SIZE, SIZE), flags=cv2.INTER_NEAREST)
+        parsing = CLASSES[parsing]
+        if random is not None:
+            picture = relight(picture, random)
+            if random.random() < 0.25:
+                cover(picture, parsing, random)
+        return picture, parsing, self.landmarks[index, :, :2] @ matrix[:, :2].T + matrix[:, 2], 1.0
+
+    def random(self, random):
+        pool = self.with_glasses if len(self.with_glasses) and random.random() < 0.12 else self.ids
+        return self.example(random.choice(pool), random)
+
+
+def landmarks_only(faces, random):
+    """A face of the unlabelled folders (`train_face_detector.Faces`): profile views, all ages, people in the wild."""
+    picture, points = faces.load(random.integers(len(faces)))
+    full = np.full((478, 2), np.nan)
+    full[: len(points)] = points
+    matrix = jitter(frame_to_crop(points), random, random.normal(0, 0.035, 2), random.normal(0, 0.1), random.normal(0, 0.25))
+    picture = relight(crop(picture, matrix)[..., ::-1].copy(), random)
+    return picture, np.full((SIZE, SIZE), UNKNOWN, np.uint8), full @ matrix[:, :2].T + matrix[:, 2], 1.0
+
+
+def no_face(faces, backgrounds, random):
+    """What a tracker may look at when there is no face: other things, a face far off the crop, or of quite another size."""
+    if random.random() < 0.5:
+        picture = cv2.imread(backgrounds[random.integers(len(backgrounds))])
+        h, w = picture.shape[:2]
+        k = np.exp(random.uniform(-0.5, 2.2)) * SIZE / max(h, w)
+        matrix = np.array([[k, 0, SIZE / 2 - k * random.uniform(0, w)], [0, k, SIZE / 2 - k * random.uniform(0, h)]])
+    else:
+        picture, points = faces.load(random.integers(len(faces)))
+        matrix = frame_to_crop(points)
+        if random.random() < 0.6:
+            angle, far = random.uniform(0, 2 * np.pi), random.uniform(0.45, 0.9)
+            matrix = jitter(matrix, random, (far * np.cos(angle), far * np.sin(angle)), random.normal(0, 0.2), random.normal(0, 0.3))
+        else:
+            scale = random.choice([random.uniform(0.8, 1.6), random.uniform(-1.6, -0.9)])
+            matrix = jitter(matrix, random, random.normal(0, 0.1, 2), scale, random.normal(0, 0.3))
+    picture = relight(crop(picture, matrix)[..., ::-1].copy(), random)
+    return picture, np.full((SIZE, SIZE), UNKNOWN, np.uint8), np.full((478, 2), np.nan), 0.0
