@@ -7,6 +7,8 @@
 
 #pragma STDC FP_CONTRACT OFF
 #define AVX2 __attribute__((target("avx2")))
+#define UNROLL _Pragma("clang loop unroll(full)")
+#define NO_UNROLL _Pragma("clang loop unroll(disable)")
 #define INLINE __attribute__((always_inline)) static inline
 
 // Packed as s16 [output / 16][ky][kx][input / 2][16][2].
@@ -58,9 +60,10 @@ AVX2 INLINE void write_back(const ssat_convolution_u8 *p, __m256i acc, int32_t y
 }
 
 AVX2 INLINE void tile(const ssat_convolution_u8 *p, int32_t y, int32_t x, int32_t o, const int pixels) {
-  __m256i acc[pixels][2];
-  for (int b = 0; b < 2; b++)
-    for (int i = 0; i < pixels; i++) acc[i][b] = _mm256_loadu_si256((const __m256i *)(p->bias + o + 8 * b));
+  // In registers only while every index is a constant: see avx512vnni.c.
+  __m256i acc[4][2], done[4][2];
+  UNROLL for (int b = 0; b < 2; b++)
+    UNROLL for (int i = 0; i < pixels; i++) acc[i][b] = _mm256_loadu_si256((const __m256i *)(p->bias + o + 8 * b));
   const int32_t quads = p->input_channels / 4;
   const int16_t *w = (const int16_t *)p->weights + (ptrdiff_t)(o / 16) * p->kernel * p->kernel * p->input_channels * 16;
   const ptrdiff_t step = (ptrdiff_t)p->stride * p->input_pixel_stride;
@@ -71,7 +74,7 @@ AVX2 INLINE void tile(const ssat_convolution_u8 *p, int32_t y, int32_t x, int32_
       for (int32_t c = 0; c < quads; c++, w += 64) {
         __m256i a0 = _mm256_loadu_si256((const __m256i *)w), a1 = _mm256_loadu_si256((const __m256i *)(w + 16));
         __m256i b0 = _mm256_loadu_si256((const __m256i *)(w + 32)), b1 = _mm256_loadu_si256((const __m256i *)(w + 48));
-        for (int i = 0; i < pixels; i++) {
+        UNROLL for (int i = 0; i < pixels; i++) {
           __m128i quad = _mm_cvtepu8_epi16(_mm_loadu_si32(in + i * step + c * 4));
           __m256i low = _mm256_broadcastd_epi32(quad), high = _mm256_broadcastd_epi32(_mm_srli_si128(quad, 4));
           acc[i][0] = _mm256_add_epi32(acc[i][0], _mm256_madd_epi16(low, a0));
@@ -81,8 +84,9 @@ AVX2 INLINE void tile(const ssat_convolution_u8 *p, int32_t y, int32_t x, int32_
         }
       }
     }
-  for (int i = 0; i < pixels; i++)
-    for (int b = 0; b < 2; b++) write_back(p, acc[i][b], y, x + i, o + 8 * b);
+  UNROLL for (int i = 0; i < pixels; i++) done[i][0] = acc[i][0], done[i][1] = acc[i][1];
+  NO_UNROLL for (int i = 0; i < pixels; i++)
+    NO_UNROLL for (int b = 0; b < 2; b++) write_back(p, done[i][b], y, x + i, o + 8 * b);
 }
 
 AVX2 static void convolution(const ssat_convolution_u8 *p) {

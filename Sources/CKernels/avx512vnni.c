@@ -8,6 +8,8 @@
 
 #pragma STDC FP_CONTRACT OFF
 #define VNNI __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")))
+#define UNROLL _Pragma("clang loop unroll(full)")
+#define NO_UNROLL _Pragma("clang loop unroll(disable)")
 #define INLINE __attribute__((always_inline)) static inline
 
 // Packed as [output / 16][ky][kx][input / 4][16][4].
@@ -43,10 +45,12 @@ VNNI INLINE void write_back(const ssat_convolution_u8 *p, __m512i acc, int32_t y
 
 // A tile of `pixels` x (16 * blocks) outputs in registers, for the whole depth of the convolution.
 VNNI INLINE void tile(const ssat_convolution_u8 *p, int32_t y, int32_t x, int32_t o, const int pixels, const int blocks) {
-  __m512i acc[pixels][blocks];
-  for (int b = 0; b < blocks; b++) {
+  // In registers only while every index is a constant: loops over `acc` must be unrolled, all of them. Results are copied
+  // to `done` at the end, so that the long write-back may stay a loop.
+  __m512i acc[16][4], done[16][4];
+  UNROLL for (int b = 0; b < blocks; b++) {
     __m512i bias = _mm512_loadu_si512(p->bias + o + 16 * b);
-    for (int i = 0; i < pixels; i++) acc[i][b] = bias;
+    UNROLL for (int i = 0; i < pixels; i++) acc[i][b] = bias;
   }
   const int32_t quads = p->input_channels / 4;
   const ptrdiff_t block_bytes = (ptrdiff_t)p->kernel * p->kernel * quads * 64;
@@ -57,18 +61,21 @@ VNNI INLINE void tile(const ssat_convolution_u8 *p, int32_t y, int32_t x, int32_
       const uint8_t *in = p->input + (ptrdiff_t)(y * p->stride + ky - p->pad) * p->input_row_stride +
                           (ptrdiff_t)(x * p->stride + kx - p->pad) * p->input_pixel_stride;
       for (int32_t c = 0; c < quads; c++, w += 64) {
-        __m512i weights[blocks];
-        for (int b = 0; b < blocks; b++) weights[b] = _mm512_loadu_si512(w + b * block_bytes);
-        for (int i = 0; i < pixels; i++) {
+        __m512i weights[4];
+        UNROLL for (int b = 0; b < blocks; b++) weights[b] = _mm512_loadu_si512(w + b * block_bytes);
+        UNROLL for (int i = 0; i < pixels; i++) {
           int32_t quad;
           memcpy(&quad, in + i * step + c * 4, 4);
           __m512i value = _mm512_set1_epi32(quad);
-          for (int b = 0; b < blocks; b++) acc[i][b] = _mm512_dpbusd_epi32(acc[i][b], value, weights[b]);
+          UNROLL for (int b = 0; b < blocks; b++) acc[i][b] = _mm512_dpbusd_epi32(acc[i][b], value, weights[b]);
         }
       }
     }
-  for (int i = 0; i < pixels; i++)
-    for (int b = 0; b < blocks; b++) write_back(p, acc[i][b], y, x + i, o + 16 * b);
+  UNROLL for (int i = 0; i < pixels; i++) {
+    UNROLL for (int b = 0; b < blocks; b++) done[i][b] = acc[i][b];
+  }
+  NO_UNROLL for (int i = 0; i < pixels; i++)
+    NO_UNROLL for (int b = 0; b < blocks; b++) write_back(p, done[i][b], y, x + i, o + 16 * b);
 }
 
 #define TILES(blocks, wide)                                                             \

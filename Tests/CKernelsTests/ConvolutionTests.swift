@@ -45,7 +45,8 @@ struct ConvolutionCase {
     }
 
     /// Output bytes (or f32 as bytes), including the channels of the wider tensor that must not be touched.
-    func run(_ table: UnsafePointer<ssat_kernels>) -> [UInt8] {
+    /// - Parameter times: runs more than once, and hands over the nanoseconds of the fastest.
+    func run(_ table: UnsafePointer<ssat_kernels>, times: Int = 1, fastest: (UInt64) -> Void = { _ in }) -> [UInt8] {
         let size = table.pointee.packed_weights_size(Int32(outputs), Int32(kernel), Int32(inputs))
         let packed = Guarded<UInt8>(size) { _ in 0 }
         table.pointee.pack_weights_s8(weights.base, Int32(outputs), Int32(kernel), Int32(inputs), packed.base)
@@ -74,7 +75,13 @@ struct ConvolutionCase {
         call.output_row_stride = Int32(width * outputPixel)
         call.output_pixel_stride = Int32(outputPixel)
         call.output_zero_point = 119
-        table.pointee.convolution_u8(&call)
+        var least = UInt64.max
+        for _ in 0..<times {
+            let began = DispatchTime.now().uptimeNanoseconds
+            table.pointee.convolution_u8(&call)
+            least = min(least, DispatchTime.now().uptimeNanoseconds - began)
+        }
+        fastest(least)
         let intact = [bytes.intact, floats.intact, packed.intact, input.intact, weights.intact, bias.intact, multiplier.intact, residualMap.intact]
         #expect(!intact.contains(false), "written beyond a buffer: \(self.text)")
         return float ? floats.values.withUnsafeBytes(Array.init) : bytes.values
@@ -139,13 +146,10 @@ struct ConvolutionCase {
             c.float = false
             let work = Double(w * w * inputs * outputs * kernel * kernel)
             for table in vectorTables {
-                var best = Double.infinity
-                for _ in 0..<9 {
-                    let began = DispatchTime.now().uptimeNanoseconds
-                    for _ in 0..<8 { _ = c.run(table) }
-                    best = min(best, Double(DispatchTime.now().uptimeNanoseconds - began) / 8)
+                _ = c.run(table, times: 60) { best in
+                    let name = String(cString: table.pointee.name)
+                    print("\(w)x\(w) \(inputs)->\(outputs) \(kernel)x\(kernel) \(name): \(Int(work / Double(best))) GMAC/s")
                 }
-                print(String(format: "%dx%d %d->%d %dx%d %@: %.0f GMAC/s", w, w, inputs, outputs, kernel, kernel, String(cString: table.pointee.name), work / best))
             }
         }
     }
