@@ -25,5 +25,5 @@ for network in face_detector face_mesh; do
   run export_face $network --checkpoint "$work/${network/face_/}/last.pt" --landmarks "$work/landmarks" --noface "$data/noface" --count 4 \
     --models "$work/models" --fixtures "$work/fixtures" --keep "$work/kept"
 done
-if [ -x ../.build/release/ssat-live ]; then run evaluate --prepared "$work/prepared" --count 2; fi
+if [ -x ../.build/release/ssat-live ]; then run evaluate --prepared "$work/prepared" --landmarks "$work/landmarks" --count 2; fi
 echo "all training commands ran"

@@ -146,13 +146,13 @@ public struct Pipeline<Filter: FrameFilter> {
         let options = options
         thread("encode") {
             var encoder: Encoder?
+            let pool = FramePool()
             while let item = ordered.pop() {
                 while item.done.wait(timeout: .now() + 0.5) == .timedOut {
                     if failure.error != nil { return }
                 }
                 if failure.error != nil { return }
-                try item.frame.makeWritable()
-                let frame = try filter.finish(item.frame, item.analysis!)
+                let frame = try filter.finish(pool.writable(item.frame), item.analysis!)
                 if encoder == nil {
                     encoder = try Encoder(
                         options, name: muxer.videoEncoderName, first: frame, stream: input.videoStream,

@@ -1,9 +1,10 @@
 """Judges the shipped weights on held-out people, as the binary runs them (models.md, section 5). Prints a Markdown table.
 
-    python -m ssat_training.evaluate --prepared DIR --binary ../.build/release/ssat-live [--count 80] [--json FILE]
+    python -m ssat_training.evaluate --prepared DIR --landmarks DIR --binary ../.build/release/ssat-live [--count 80] [--json FILE]
 
-Pictures are 288 x 288 crops of held-out faces; the binary finds the face in each by itself. Regions come from MediaPipe's
-landmarks and the human labels, colours are CIELAB, figures are medians. Painted recovery: 1 - mean dE(out, truth) / mean
+Pictures are 288 x 288 crops of held-out faces; the binary finds the face in each by itself. Regions are polygons of MediaPipe's
+landmarks, colours are CIELAB, figures are medians. References of the real pairs are the held-out photographed looks of
+makeup/japanese_smokey, makeup/references and makeup/shmt. Painted recovery: 1 - mean dE(out, truth) / mean
 dE(source, truth) where the look changes the region by more than 3 dE. Transfer ratio: 1 - dE(out, reference) / dE(source,
 reference) of region means that differ by more than 8 dE.
 """
@@ -17,10 +18,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from .face_zones import CHEEK_ZONE, EYE_WIDTH, EYE_ZONE, SIZE, UV
+from .alignment import frame_to_crop
+from .face_zones import EYE_WIDTH, LEFT_EYE, LIPS_INNER, LIPS_OUTER, RIGHT_EYE, SIZE, UV
 from .pairs import Faces
 from .painted_makeup import paint, random_makeup, sample
+from .prepare import CHEEKS, LIDS, MARGIN
+from .prepare import SIZE as CROP
 from .pseudo_pairs import pseudo_target
+from .splits import held_out
 
 FACE = (1, 2, 6, 7, 11, 12)
 # Label classes of the data to the eleven of FaceMesh.
@@ -50,10 +55,47 @@ def lab(picture):
     return cv2.cvtColor(picture.astype(np.float32), cv2.COLOR_RGB2LAB)
 
 
-def regions(parsing, uv):
-    skin = np.isin(parsing, (1, 2)) & (uv[..., 0] >= 0)
-    zone = lambda z: (sample(np.ascontiguousarray(z), uv) > 0.5) & skin
-    return {"lips": np.isin(parsing, (11, 12)), "eyelids": zone(EYE_ZONE), "cheeks": zone(CHEEK_ZONE), "skin": zone(FOREHEAD_AND_CHIN)}
+def regions(landmarks, hidden=None):
+    """Lips, eyelids and cheeks as polygons of the landmarks; `hidden`: where something else was labelled."""
+    points = np.round(landmarks[:, :2] * 16).astype(np.int32)
+
+    def fill(*rings):
+        mask = np.zeros((CROP, CROP), np.uint8)
+        for ring in rings:
+            cv2.fillPoly(mask, [points[ring]], 1, shift=4)
+        return mask > 0
+
+    visible = np.ones((CROP, CROP), bool) if hidden is None else ~hidden
+    return {"lips": fill(LIPS_OUTER) & ~fill(LIPS_INNER) & visible, "eyelids": fill(*LIDS) & ~fill(RIGHT_EYE, LEFT_EYE) & visible,
+            "cheeks": fill(*CHEEKS) & visible}
+
+
+def hidden(parsing):
+    """Hair, glasses, background and other things over the face."""
+    return ~np.isin(parsing, FACE)
+
+
+def forehead_and_chin(parsing, uv):
+    return (sample(FOREHEAD_AND_CHIN, uv) > 0.5) & np.isin(parsing, (1, 2)) & (uv[..., 0] >= 0)
+
+
+class Looks:
+    """Held-out photographed looks, in the crop; no labels."""
+
+    def __init__(self, folder):
+        self.items = []
+        for pack in ("japanese_smokey", "references", "shmt"):
+            for path in sorted(Path(folder).glob(f"lab_makeup_{pack}_[0-9]*.npz")):
+                with np.load(path) as f:
+                    self.items += [(str(n), p) for n, p in zip(f["names"], f["lm"]) if held_out(n)]
+
+    def load(self, index):
+        name, landmarks = self.items[index]
+        matrix = frame_to_crop(landmarks, CROP, MARGIN)
+        picture = cv2.cvtColor(cv2.imread(name), cv2.COLOR_BGR2RGB)
+        # Grey around it: a mirrored border would show more faces.
+        picture = cv2.warpAffine(picture, matrix, (CROP, CROP), flags=cv2.INTER_AREA, borderValue=(128, 128, 128))
+        return picture.astype(np.float32) / 255, landmarks[:, :2] @ matrix[:, :2].T + matrix[:, 2]
 
 
 class Binary:
@@ -99,10 +141,8 @@ def unjittered(faces, index):
     return (faces.pictures[index].astype(np.float32) / 255, np.asarray(faces.parsing[index]), faces.uv[index].astype(np.float32), np.asarray(faces.landmarks[index]))
 
 
-def judge_picture(figures, source, out, parsing, uv, where):
-    """What must not change: skin tone, structure, everything outside the face."""
-    if where["skin"].sum() > 60:
-        figures.add("skin moved, dE", np.linalg.norm(lab(out)[where["skin"]].mean(0) - lab(source)[where["skin"]].mean(0)))
+def judge_picture(figures, source, out, parsing, uv):
+    """What must not change: structure, and everything outside the face."""
     face = np.isin(parsing, FACE) | (uv[..., 0] >= 0)
     inside = cv2.erode((np.isin(parsing, FACE) & (uv[..., 0] >= 0)).astype(np.uint8), np.ones((5, 5))) > 0
     gradients = [np.stack(np.gradient(lab(x)[..., 0]), -1)[inside].ravel() for x in (source, out)]
@@ -114,7 +154,7 @@ def judge_picture(figures, source, out, parsing, uv, where):
 def painted(binary, faces, figures, number):
     random = np.random.default_rng(9000 + number)
     i, j = random.choice(faces.bare, 2, replace=False)
-    (a, pa, ua, _), (b, pb, ub, _) = unjittered(faces, i), unjittered(faces, j)
+    (a, pa, ua, la), (b, pb, ub, _) = unjittered(faces, i), unjittered(faces, j)
     look = random_makeup(random)
     truth = paint(a, pa, ua, look)
     source, reference = binary.write(f"pa{number}.png", a), binary.write(f"pb{number}.png", paint(b, pb, ub, look))
@@ -123,39 +163,50 @@ def painted(binary, faces, figures, number):
         return figures.add("no face found", 1)
     figures.add("no face found", 0)
     before, after = (np.linalg.norm(lab(x) - lab(truth), axis=-1) for x in (a, out))
-    where = regions(pa, ua)
+    where = regions(la)
     for name in ("lips", "eyelids", "cheeks"):
         changed = where[name] & (before > 3)
         if changed.sum() > 60:
             figures.add(f"painted recovery, {name}", 1 - after[changed].mean() / before[changed].mean())
-    judge_picture(figures, a, out, pa, ua, {**where, "skin": np.zeros_like(where["skin"])})
+    judge_picture(figures, a, out, pa, ua)
     if number < 12:
         exact = binary.apply(source, reference, f"pf{number}.png", "--precision", "f32")
         error = ((exact - out) ** 2).mean()
         figures.add("int8 against f32, dB", -10 * np.log10(max(error, 1e-8)))
 
 
-def real(binary, faces, figures, number):
+def transfer_ratios(figures, prefix, source, own, reference, other, out):
+    for name in own:
+        if own[name].sum() < 60 or other[name].sum() < 60:
+            continue
+        goal = lab(reference)[other[name]].mean(0)
+        before, after = (np.linalg.norm(lab(x)[own[name]].mean(0) - goal) for x in (source, out))
+        if before > 8:
+            figures.add(f"{prefix}real, {name}", 1 - after / before)
+
+
+def real(binary, faces, looks, figures, number):
     random = np.random.default_rng(7000 + number)
-    i, j = random.choice(faces.ids), random.choice(faces.made_up)
-    if i == j:
-        return
-    (a, pa, ua, _), (b, pb, ub, lb) = unjittered(faces, i), unjittered(faces, j)
+    a, pa, ua, la = unjittered(faces, random.choice(faces.ids))
+    b, lb = looks.load(random.integers(len(looks.items)))
     out = binary.apply(binary.write(f"ra{number}.png", a), binary.write(f"rb{number}.png", b), f"ro{number}.png")
     if out is None:
         return figures.add("no face found", 1)
     figures.add("no face found", 0)
-    target = pseudo_target(a, pa, ua, b, pb, lb, ub)
-    own, other = regions(pa, ua), regions(pb, ub)
-    for name in ("lips", "eyelids", "cheeks"):
-        if own[name].sum() < 60 or other[name].sum() < 60:
-            continue
-        goal = lab(b)[other[name]].mean(0)
-        distance = [np.linalg.norm(lab(x)[own[name]].mean(0) - goal) for x in (a, out, target)]
-        if distance[0] > 8:
-            figures.add(f"real, {name}", 1 - distance[1] / distance[0])
-            figures.add(f"targets: real, {name}", 1 - distance[2] / distance[0])
-    judge_picture(figures, a, out, pa, ua, own)
+    transfer_ratios(figures, "", a, regions(la, hidden(pa)), b, regions(lb), out)
+    skin = forehead_and_chin(pa, ua)
+    if skin.sum() > 60:
+        figures.add("skin moved, dE", np.linalg.norm(lab(out)[skin].mean(0) - lab(a)[skin].mean(0)))
+    judge_picture(figures, a, out, pa, ua)
+
+
+def targets(faces, figures, number):
+    """What the training's own pseudo targets reach by the same measure, on labelled made-up photos."""
+    random = np.random.default_rng(7000 + number)
+    i, j = random.choice(faces.ids), random.choice(faces.made_up)
+    if i != j:
+        (a, pa, ua, la), (b, pb, ub, lb) = unjittered(faces, i), unjittered(faces, j)
+        transfer_ratios(figures, "targets: ", a, regions(la, hidden(pa)), b, regions(lb, hidden(pb)), pseudo_target(a, pa, ua, b, pb, lb, ub))
 
 
 def geometry(binary, faces, figures, confusion, number):
@@ -187,17 +238,22 @@ def report(figures):
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--prepared", required=True)
+    p.add_argument("--landmarks", required=True)
     p.add_argument("--binary", default="../.build/release/ssat-live")
     p.add_argument("--count", type=int, default=80, help="painted pairs, real pairs, and pictures for geometry")
-    p.add_argument("--parts", default="painted,real,geometry")
+    p.add_argument("--parts", default="painted,real,targets,geometry")
     p.add_argument("--json", help="also write the medians here")
     o = p.parse_args()
     cv2.setNumThreads(1)
     faces, figures, confusion = Faces(o.prepared, True), Figures(), np.zeros((11, 11))
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(2) as pool:
         binary = Binary(o.binary, folder)
-        parts = {"painted": painted, "real": real, "geometry": lambda *a: geometry(*a[:-1], confusion, a[-1])}
-        jobs = [pool.submit(parts[part], binary, faces, figures, k) for part in o.parts.split(",") for k in range(o.count)]
+        looks = Looks(o.landmarks)
+        parts = {
+            "painted": lambda k: painted(binary, faces, figures, k), "real": lambda k: real(binary, faces, looks, figures, k),
+            "targets": lambda k: targets(faces, figures, k), "geometry": lambda k: geometry(binary, faces, figures, confusion, k),
+        }
+        jobs = [pool.submit(parts[part], k) for part in o.parts.split(",") for k in range(o.count)]
         for job in jobs:
             job.result()
     overlap = confusion.diagonal() / np.maximum(confusion.sum(0) + confusion.sum(1) - confusion.diagonal(), 1)

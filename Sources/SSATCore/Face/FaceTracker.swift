@@ -58,6 +58,14 @@ final class Track: @unchecked Sendable {
         return (low, high)
     }
 
+    /// Intersection of the two boxes over the smaller one.
+    func overlap(_ other: Track) -> Float {
+        let a = box, b = other.box
+        let shared = pointwiseMax(pointwiseMin(a.high, b.high) - pointwiseMax(a.low, b.low), SIMD2(0, 0))
+        let area = { (r: (low: SIMD2<Float>, high: SIMD2<Float>)) in (r.high.x - r.low.x) * (r.high.y - r.low.y) }
+        return shared.x * shared.y / max(min(area(a), area(b)), 1e-6)
+    }
+
     var size: Float { max((box.high - box.low).max(), 1) }
 
     var centre: SIMD2<Float> { landmarks[4] }
@@ -142,10 +150,7 @@ final class FaceTracker: @unchecked Sendable {
     private func removeDuplicates(_ views: inout [FaceView]) {
         var kept: [FaceView] = []
         for view in views {
-            let twin = kept.contains { other in
-                let d = other.track.centre - view.track.centre
-                return (d * d).sum().squareRoot() < 0.3 * min(other.track.size, view.track.size)
-            }
+            let twin = kept.contains { $0.track.overlap(view.track) > 0.5 }
             if !twin { kept.append(view) }
         }
         views = kept

@@ -60,7 +60,7 @@ package final class FaceMesh: @unchecked Sendable {
         let skin = share(.skin) + share(.nose)
         guard starting else { return presence > 0.35 && skin > 0.06 }
         let parts = [share(.nose) > 0.006, share(.eye) > 0.0015, share(.brow) > 0.002, share(.upperLip) + share(.lowerLip) > 0.002]
-        return presence > 0.6 && skin > 0.15 && parts.count { $0 } >= 2
+        return presence > 0.8 && agreement > 0.3 && skin > 0.15 && parts.count { $0 } >= 2
     }
 
     /// Share of the eyes' and lips' landmarks that lie on eyes and lips of the parsing, 0...1. Near 0 when a face is looked at
