@@ -89,7 +89,65 @@ AVX2 INLINE void tile(const ssat_convolution_u8 *p, int32_t y, int32_t x, int32_
     NO_UNROLL for (int b = 0; b < 2; b++) write_back(p, done[i][b], y, x + i, o + 8 * b);
 }
 
+// The input rows of one output row, widened to u16 once for all taps and output blocks: broadcasting a pair then costs a load
+// and no shuffle. Larger shapes (none of the networks') take the narrow way.
+enum { widened_most = 3 * 130 * 160 };
+
+AVX2 static void widen_rows(const ssat_convolution_u8 *p, int32_t y, int32_t pixels, uint16_t *rows) {
+  const int32_t channels = p->input_channels;
+  for (int32_t ky = 0; ky < p->kernel; ky++) {
+    const uint8_t *in = p->input + (ptrdiff_t)(y * p->stride + ky - p->pad) * p->input_row_stride - (ptrdiff_t)p->pad * p->input_pixel_stride;
+    for (int32_t x = 0; x < pixels; x++, in += p->input_pixel_stride, rows += channels)
+      for (int32_t c = 0; c < channels; c += 16)
+        _mm256_storeu_si256((__m256i *)(rows + c), _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)(in + c))));
+  }
+}
+
+AVX2 INLINE void wide_tile(const ssat_convolution_u8 *p, const uint16_t *rows, int32_t row_pixels, int32_t y, int32_t x, int32_t o, const int pixels) {
+  __m256i acc[6][2], done[6][2];
+  UNROLL for (int b = 0; b < 2; b++)
+    UNROLL for (int i = 0; i < pixels; i++) acc[i][b] = _mm256_loadu_si256((const __m256i *)(p->bias + o + 8 * b));
+  const int32_t channels = p->input_channels, pairs = channels / 2;
+  const int16_t *w = (const int16_t *)p->weights + (ptrdiff_t)(o / 16) * p->kernel * p->kernel * channels * 16;
+  const ptrdiff_t step = (ptrdiff_t)p->stride * channels;
+  for (int32_t ky = 0; ky < p->kernel; ky++)
+    for (int32_t kx = 0; kx < p->kernel; kx++) {
+      const uint16_t *in = rows + ((ptrdiff_t)ky * row_pixels + (ptrdiff_t)x * p->stride + kx) * channels;
+      for (int32_t c = 0; c < pairs; c++, w += 32) {
+        __m256i a = _mm256_loadu_si256((const __m256i *)w), b = _mm256_loadu_si256((const __m256i *)(w + 16));
+        UNROLL for (int i = 0; i < pixels; i++) {
+          int32_t pair;
+          memcpy(&pair, in + i * step + c * 2, 4);
+          __m256i value = _mm256_set1_epi32(pair);
+          acc[i][0] = _mm256_add_epi32(acc[i][0], _mm256_madd_epi16(value, a));
+          acc[i][1] = _mm256_add_epi32(acc[i][1], _mm256_madd_epi16(value, b));
+        }
+      }
+    }
+  UNROLL for (int i = 0; i < pixels; i++) done[i][0] = acc[i][0], done[i][1] = acc[i][1];
+  NO_UNROLL for (int i = 0; i < pixels; i++)
+    NO_UNROLL for (int b = 0; b < 2; b++) write_back(p, done[i][b], y, x + i, o + 8 * b);
+}
+
+AVX2 static void wide_convolution(const ssat_convolution_u8 *p, int32_t row_pixels) {
+  static _Thread_local uint16_t rows[widened_most];
+  for (int32_t y = 0; y < p->output_height; y++) {
+    widen_rows(p, y, row_pixels, rows);
+    for (int32_t o = 0; o < p->output_channels; o += 16) {
+      int32_t x = 0;
+      for (; x + 6 <= p->output_width; x += 6) wide_tile(p, rows, row_pixels, y, x, o, 6);
+      for (; x + 2 <= p->output_width; x += 2) wide_tile(p, rows, row_pixels, y, x, o, 2);
+      for (; x < p->output_width; x++) wide_tile(p, rows, row_pixels, y, x, o, 1);
+    }
+  }
+}
+
 AVX2 static void convolution(const ssat_convolution_u8 *p) {
+  const int32_t row_pixels = (p->output_width - 1) * p->stride + p->kernel;
+  if ((int64_t)p->kernel * row_pixels * p->input_channels <= widened_most) {
+    wide_convolution(p, row_pixels);
+    return;
+  }
   for (int32_t o = 0; o < p->output_channels; o += 16)
     for (int32_t y = 0; y < p->output_height; y++) {
       int32_t x = 0;
