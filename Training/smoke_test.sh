@@ -11,13 +11,16 @@ trap 'rm -rf "$work"' EXIT
 run() { echo "== $1"; "$python" -m "ssat_training.$@"; }
 run landmarks --data "$data" --out "$work/landmarks" --limit 120
 run prepare --landmarks "$work/landmarks" --out "$work/prepared"
-run pairs --prepared "$work/prepared" --out "$work/pairs" --shard 0 --count 12
-run pairs --prepared "$work/prepared" --out "$work/pairs" --shard 9 --count 8 --held-out
 for steps in 2 3; do # the second run resumes the first
-  run train_ssat --pairs "$work/pairs" --shards 0 --out "$work/ssat" --steps $steps --batch 2
   run train_face_mesh --prepared "$work/prepared" --landmarks "$work/landmarks" --noface "$data/noface" --out "$work/mesh" --steps $steps --batch 4
   run train_face_detector --landmarks "$work/landmarks" --noface "$data/noface" --out "$work/detector" --steps $steps
 done
+# The shipped weights: three steps from nothing see no face that would be kept.
+run prepare_unlabelled --landmarks "$work/landmarks" --checkpoint checkpoints/face_mesh.safetensors --out "$work/unlabelled" --limit 400
+run pairs --prepared "$work/prepared,$work/unlabelled" --out "$work/pairs" --shard 0 --count 12
+run pairs --prepared "$work/prepared" --out "$work/pairs" --shard 9 --count 8 --held-out
+run seen_pairs --pairs "$work/pairs" --shard 0 --checkpoint "$work/mesh/last.pt"
+for steps in 2 3; do run train_ssat --pairs "$work/pairs" --shards 0 --out "$work/ssat" --steps $steps --batch 2; done
 mkdir -p "$work/models" "$work/fixtures"
 run export_mesh "$work/models"
 run export_ssat --checkpoint "$work/ssat/last.pt" --pairs "$work/pairs" --count 4 --models "$work/models" --fixtures "$work/fixtures" --keep "$work/ssat.safetensors"
@@ -25,5 +28,5 @@ for network in face_detector face_mesh; do
   run export_face $network --checkpoint "$work/${network/face_/}/last.pt" --landmarks "$work/landmarks" --noface "$data/noface" --count 4 \
     --models "$work/models" --fixtures "$work/fixtures" --keep "$work/kept"
 done
-if [ -x ../.build/release/ssat-live ]; then run evaluate --prepared "$work/prepared" --landmarks "$work/landmarks" --count 2; fi
+if [ -x ../.build/release/ssat-live ]; then run evaluate --prepared "$work/prepared" --unlabelled "$work/unlabelled" --count 2; fi
 echo "all training commands ran"

@@ -167,30 +167,18 @@ void ssat_assemble_change(const float *gate, int32_t gate_row, int32_t gate_pixe
   }
 }
 
-void ssat_upsample_argmax(const float *scores, int32_t size, int32_t row_stride, int32_t pixel_stride, int32_t classes,
-                          uint8_t *parsing) {
-  for (int32_t y = 0; y < size * 2; y++) {
-    int32_t y0 = (y + 1) / 2 - 1, y1 = y0 + 1;
-    if (y0 < 0) y0 = 0;
-    if (y1 >= size) y1 = size - 1;
-    float fy = y % 2 ? 0.25f : 0.75f;
-    for (int32_t x = 0; x < size * 2; x++) {
-      int32_t x0 = (x + 1) / 2 - 1, x1 = x0 + 1;
-      if (x0 < 0) x0 = 0;
-      if (x1 >= size) x1 = size - 1;
-      float fx = x % 2 ? 0.25f : 0.75f;
-      const float *a = scores + (ptrdiff_t)y0 * row_stride + (ptrdiff_t)x0 * pixel_stride;
-      const float *b = scores + (ptrdiff_t)y0 * row_stride + (ptrdiff_t)x1 * pixel_stride;
-      const float *c = scores + (ptrdiff_t)y1 * row_stride + (ptrdiff_t)x0 * pixel_stride;
-      const float *d = scores + (ptrdiff_t)y1 * row_stride + (ptrdiff_t)x1 * pixel_stride;
-      float best = -INFINITY;
-      int32_t which = 0;
-      for (int32_t k = 0; k < classes; k++) {
-        float top = a[k] * (1 - fx) + b[k] * fx, bottom = c[k] * (1 - fx) + d[k] * fx;
-        float value = top * (1 - fy) + bottom * fy;
-        if (value > best) best = value, which = k;
-      }
-      parsing[y * size * 2 + x] = (uint8_t)which;
+void ssat_shuffle_argmax(const float *scores, int32_t size, int32_t row_stride, int32_t pixel_stride, int32_t classes,
+                         uint8_t *parsing) {
+  for (int32_t y = 0; y < size; y++) {
+    for (int32_t x = 0; x < size; x++) {
+      const float *cell = scores + (ptrdiff_t)y * row_stride + (ptrdiff_t)x * pixel_stride;
+      float best[4] = {cell[0], cell[1], cell[2], cell[3]};
+      uint8_t which[4] = {0};
+      for (int32_t k = 1; k < classes; k++)
+        for (int32_t i = 0; i < 4; i++)
+          if (cell[k * 4 + i] > best[i]) best[i] = cell[k * 4 + i], which[i] = (uint8_t)k;
+      uint8_t *out = parsing + (ptrdiff_t)(2 * y) * 2 * size + 2 * x;
+      out[0] = which[0], out[1] = which[1], out[2 * size] = which[2], out[2 * size + 1] = which[3];
     }
   }
 }

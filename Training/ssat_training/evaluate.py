@@ -1,10 +1,11 @@
 """Judges the shipped weights on held-out people, as the binary runs them (models.md, section 5). Prints a Markdown table.
 
-    python -m ssat_training.evaluate --prepared DIR --landmarks DIR --binary ../.build/release/ssat-live [--count 80] [--json FILE]
+    python -m ssat_training.evaluate --prepared DIR [--unlabelled DIR] --binary ../.build/release/ssat-live [--count 80] [--json FILE]
 
 Pictures are 288 x 288 crops of held-out faces; the binary finds the face in each by itself. Regions are polygons of MediaPipe's
-landmarks, colours are CIELAB, figures are medians. References of the real pairs are the held-out photographed looks of
-makeup/japanese_smokey, makeup/references and makeup/shmt. Painted recovery: 1 - mean dE(out, truth) / mean
+landmarks, colours are CIELAB, figures are medians. References of the real pairs are the made-up third of the held-out labelled
+photos; "makeup packs" (with --unlabelled) are the held-out pictures of makeup/japanese_smokey, makeup/references and makeup/shmt:
+stranger looks, face paint, and people of another skin tone, which is not transferred. Painted recovery: 1 - mean dE(out, truth) / mean
 dE(source, truth) where the look changes the region by more than 3 dE. Transfer ratio: 1 - dE(out, reference) / dE(source,
 reference) of region means that differ by more than 8 dE.
 """
@@ -18,11 +19,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from .alignment import frame_to_crop
 from .face_zones import EYE_WIDTH, LEFT_EYE, LIPS_INNER, LIPS_OUTER, RIGHT_EYE, SIZE, UV
 from .pairs import Faces
 from .painted_makeup import paint, random_makeup, sample
-from .prepare import CHEEKS, LIDS, MARGIN
+from .prepare import CHEEKS, LIDS
 from .prepare import SIZE as CROP
 from .pseudo_pairs import pseudo_target
 from .splits import held_out
@@ -35,6 +35,7 @@ PALETTE = np.array([[0, 0, 0], [230, 190, 160], [255, 140, 90], [70, 160, 255], 
 WANTED = {
     "painted recovery, lips": (0.65, 0.85), "painted recovery, eyelids": (0.40, 0.75), "painted recovery, cheeks": (0.25, 0.70),
     "real, lips": (0.75, 0.85), "real, eyelids": (0.58, 0.72), "real, cheeks": (None, None), "skin moved, dE": (2, 2), "identity": (0.95, 0.96),
+    "makeup packs, lips": (None, None), "makeup packs, eyelids": (None, None), "makeup packs, cheeks": (None, None),
     "outside, largest change": (0, 0), "int8 against f32, dB": (35, 40), "parsing, mean IoU": (0.72, 0.80), "landmarks, error / eye distance": (0.03, 0.02),
 }
 
@@ -77,25 +78,6 @@ def hidden(parsing):
 
 def forehead_and_chin(parsing, uv):
     return (sample(FOREHEAD_AND_CHIN, uv) > 0.5) & np.isin(parsing, (1, 2)) & (uv[..., 0] >= 0)
-
-
-class Looks:
-    """Held-out photographed looks, in the crop; no labels."""
-
-    def __init__(self, folder):
-        self.items = []
-        for pack in ("japanese_smokey", "references", "shmt"):
-            for path in sorted(Path(folder).glob(f"lab_makeup_{pack}_[0-9]*.npz")):
-                with np.load(path) as f:
-                    self.items += [(str(n), p) for n, p in zip(f["names"], f["lm"]) if held_out(n)]
-
-    def load(self, index):
-        name, landmarks = self.items[index]
-        matrix = frame_to_crop(landmarks, CROP, MARGIN)
-        picture = cv2.cvtColor(cv2.imread(name), cv2.COLOR_BGR2RGB)
-        # Grey around it: a mirrored border would show more faces.
-        picture = cv2.warpAffine(picture, matrix, (CROP, CROP), flags=cv2.INTER_AREA, borderValue=(128, 128, 128))
-        return picture.astype(np.float32) / 255, landmarks[:, :2] @ matrix[:, :2].T + matrix[:, 2]
 
 
 class Binary:
@@ -182,31 +164,31 @@ def transfer_ratios(figures, prefix, source, own, reference, other, out):
         goal = lab(reference)[other[name]].mean(0)
         before, after = (np.linalg.norm(lab(x)[own[name]].mean(0) - goal) for x in (source, out))
         if before > 8:
-            figures.add(f"{prefix}real, {name}", 1 - after / before)
+            figures.add(f"{prefix}, {name}", 1 - after / before)
 
 
-def real(binary, faces, looks, figures, number):
+def real_pair(faces, references, choice, number):
+    """A held-out source and the reference that it is to wear the look of."""
     random = np.random.default_rng(7000 + number)
-    a, pa, ua, la = unjittered(faces, random.choice(faces.ids))
-    b, lb = looks.load(random.integers(len(looks.items)))
-    out = binary.apply(binary.write(f"ra{number}.png", a), binary.write(f"rb{number}.png", b), f"ro{number}.png")
+    i, j = random.choice(faces.ids), random.choice(choice)
+    return unjittered(faces, i), unjittered(references, j)
+
+
+def real(binary, faces, references, choice, prefix, figures, number):
+    """What the binary reaches, and what the training's own pseudo target of the same pair reaches by the same measure."""
+    (a, pa, ua, la), (b, pb, ub, lb) = real_pair(faces, references, choice, number)
+    name = f"{prefix}{number}".replace(" ", "_")
+    out = binary.apply(binary.write(f"{name}_a.png", a), binary.write(f"{name}_b.png", b), f"{name}_o.png")
     if out is None:
         return figures.add("no face found", 1)
     figures.add("no face found", 0)
-    transfer_ratios(figures, "", a, regions(la, hidden(pa)), b, regions(lb), out)
+    where, other = regions(la, hidden(pa)), regions(lb, hidden(pb))
+    transfer_ratios(figures, prefix, a, where, b, other, out)
+    transfer_ratios(figures, f"targets: {prefix}", a, where, b, other, pseudo_target(a, pa, ua, b, pb, lb, ub))
     skin = forehead_and_chin(pa, ua)
     if skin.sum() > 60:
         figures.add("skin moved, dE", np.linalg.norm(lab(out)[skin].mean(0) - lab(a)[skin].mean(0)))
     judge_picture(figures, a, out, pa, ua)
-
-
-def targets(faces, figures, number):
-    """What the training's own pseudo targets reach by the same measure, on labelled made-up photos."""
-    random = np.random.default_rng(7000 + number)
-    i, j = random.choice(faces.ids), random.choice(faces.made_up)
-    if i != j:
-        (a, pa, ua, la), (b, pb, ub, lb) = unjittered(faces, i), unjittered(faces, j)
-        transfer_ratios(figures, "targets: ", a, regions(la, hidden(pa)), b, regions(lb, hidden(pb)), pseudo_target(a, pa, ua, b, pb, lb, ub))
 
 
 def geometry(binary, faces, figures, confusion, number):
@@ -238,22 +220,25 @@ def report(figures):
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--prepared", required=True)
-    p.add_argument("--landmarks", required=True)
+    p.add_argument("--unlabelled", help="what ssat_training.prepare_unlabelled wrote")
     p.add_argument("--binary", default="../.build/release/ssat-live")
     p.add_argument("--count", type=int, default=80, help="painted pairs, real pairs, and pictures for geometry")
-    p.add_argument("--parts", default="painted,real,targets,geometry")
+    p.add_argument("--parts", default="painted,real,packs,geometry")
     p.add_argument("--json", help="also write the medians here")
     o = p.parse_args()
     cv2.setNumThreads(1)
     faces, figures, confusion = Faces(o.prepared, True), Figures(), np.zeros((11, 11))
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(2) as pool:
         binary = Binary(o.binary, folder)
-        looks = Looks(o.landmarks)
         parts = {
-            "painted": lambda k: painted(binary, faces, figures, k), "real": lambda k: real(binary, faces, looks, figures, k),
-            "targets": lambda k: targets(faces, figures, k), "geometry": lambda k: geometry(binary, faces, figures, confusion, k),
+            "painted": lambda k: painted(binary, faces, figures, k), "real": lambda k: real(binary, faces, faces, faces.made_up, "real", figures, k),
+            "geometry": lambda k: geometry(binary, faces, figures, confusion, k),
         }
-        jobs = [pool.submit(parts[part], k) for part in o.parts.split(",") for k in range(o.count)]
+        if o.unlabelled:
+            packs = Faces(o.unlabelled, True)
+            worn = [i for i in packs.ids if any(f"/makeup/{p}/" in packs.names[i] for p in ("japanese_smokey", "references", "shmt"))]
+            parts["packs"] = lambda k: real(binary, faces, packs, worn, "makeup packs", figures, k)
+        jobs = [pool.submit(parts[part], k) for part in o.parts.split(",") if part in parts for k in range(o.count)]
         for job in jobs:
             job.result()
     overlap = confusion.diagonal() / np.maximum(confusion.sum(0) + confusion.sum(1) - confusion.diagonal(), 1)

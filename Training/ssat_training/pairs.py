@@ -1,6 +1,7 @@
 """Training pairs: two faces and the exact (painted) or pseudo answer for both directions.
 
     python -m ssat_training.pairs --prepared DIR --out DIR --shard 0 --count 3000            (55 ms a pair)
+    python -m ssat_training.pairs --prepared DIR,UNLABELLED --out DIR --shard 2 --count 3000
     python -m ssat_training.pairs --prepared DIR --out DIR --shard 9 --count 256 --held-out
 
 Writes a, b (wearing what they wear), ga, gb (a wearing b's look, b wearing a's): n x 256 x 256 x 3 bytes; pa, pb: the ten
@@ -22,14 +23,32 @@ CLASSES = np.array([0, 1, 2, 9, 3, 3, 4, 4, 5, 5, 9, 7, 8, 6, 6, 9, 0, 5, 0])
 PSEUDO_SHARE = 0.4
 
 
-class Faces:
-    """Prepared faces (`ssat_training.prepare`), jittered."""
+class Stacked:
+    """Arrays of several folders, addressed as one."""
 
-    def __init__(self, folder, validation):
-        load = lambda name: np.load(Path(folder) / f"{name}.npy", mmap_mode="r")
+    def __init__(self, arrays):
+        self.arrays, self.starts = arrays, np.cumsum([0] + [len(a) for a in arrays])
+        self.shape = (int(self.starts[-1]), *arrays[0].shape[1:])
+
+    def __len__(self):
+        return self.shape[0]
+
+    def __getitem__(self, index):
+        which = int(np.searchsorted(self.starts, index, side="right")) - 1
+        return self.arrays[which][index - self.starts[which]]
+
+    def together(self):
+        return np.concatenate(self.arrays)
+
+
+class Faces:
+    """Prepared faces (`ssat_training.prepare`, `ssat_training.prepare_unlabelled`), jittered."""
+
+    def __init__(self, folders, validation):
+        load = lambda name: Stacked([np.load(Path(f) / f"{name}.npy", mmap_mode="r") for f in str(folders).split(",")])
         self.pictures, self.parsing, self.uv, self.landmarks = (load(n) for n in ("pictures", "parsing", "uv", "landmarks"))
-        score = np.array(load("score"))
-        self.ids = np.array([i for i, n in enumerate(load("names")) if held_out(n) == validation])
+        self.names, score = load("names"), load("score").together()
+        self.ids = np.array([i for i in range(len(self.names)) if held_out(self.names[i]) == validation])
         ordered = self.ids[np.isfinite(score[self.ids])]
         ordered = ordered[np.argsort(score[ordered])]
         # Paint only on bare faces; take photographed looks only from made-up ones.

@@ -64,28 +64,32 @@ def makeup_score(picture, parsing, landmarks):
     return lip[1] / 8 - lip[0] / 20 - lid[0] / 8 + np.linalg.norm(lid[1:]) / 10 + cheek / 6
 
 
+def create(folder, n):
+    """The memory-mapped arrays of `n` faces."""
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    arrays = {
+        "pictures": (np.uint8, (n, SIZE, SIZE, 3)), "parsing": (np.uint8, (n, SIZE, SIZE)), "uv": (np.float16, (n, SIZE, SIZE, 2)),
+        "landmarks": (np.float32, (n, 478, 3)),
+    }
+    return {k: np.lib.format.open_memmap(Path(folder) / f"{k}.npy", "w+", dtype, shape) for k, (dtype, shape) in arrays.items()}
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--landmarks", required=True)
     p.add_argument("--out", required=True)
     p.add_argument("--limit", type=int)
     o = p.parse_args()
-    out = Path(o.out)
-    out.mkdir(parents=True, exist_ok=True)
     names, landmarks = labelled(o.landmarks)
     names, landmarks = names[: o.limit], landmarks[: o.limit]
     n = len(names)
-    arrays = {
-        "pictures": (np.uint8, (n, SIZE, SIZE, 3)), "parsing": (np.uint8, (n, SIZE, SIZE)), "uv": (np.float16, (n, SIZE, SIZE, 2)),
-        "landmarks": (np.float32, (n, 478, 3)),
-    }
-    maps = {k: np.lib.format.open_memmap(out / f"{k}.npy", "w+", dtype, shape) for k, (dtype, shape) in arrays.items()}
+    maps = create(o.out, n)
     score = np.full(n, np.nan, np.float32)
     for i in range(n):
         maps["pictures"][i], maps["parsing"][i], maps["uv"][i], maps["landmarks"][i] = align(str(names[i]), landmarks[i])
         score[i] = makeup_score(maps["pictures"][i], maps["parsing"][i], maps["landmarks"][i])
-    np.save(out / "names.npy", names)
-    np.save(out / "score.npy", score)
+    np.save(Path(o.out) / "names.npy", names)
+    np.save(Path(o.out) / "score.npy", score)
     print(f"{n} faces, {int(np.isfinite(score).sum())} with a score")
 
 

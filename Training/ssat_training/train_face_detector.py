@@ -14,9 +14,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from .checkpoint import save
 from .networks.face_detector import SIZE, STRIDES, FaceDetector, decode, iou
 from .splits import held_out
-from .train_ssat import save
 
 EYES, NOSE, MOUTH = ((33, 133), (362, 263)), 4, (61, 291)
 LIMITS = (0, 56, 120, 10_000)  # longer side of the box, px: which stride owns a face

@@ -5,7 +5,6 @@
 import argparse
 import csv
 import math
-import os
 import time
 from pathlib import Path
 
@@ -14,22 +13,27 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from .checkpoint import save, weights
 from .face_zones import CHEEK_ZONE, EYE_ZONE
 from .losses.correspondence import semantic_loss, uv_loss
 from .losses.reconstruction import gradient_loss, lowpass_loss, pixel_loss, zone_loss
 from .networks.ssat_live import CLASSES, SSATLive, from_notebook, widen
 from .transfer import transfer
 
-FIELDS = ("a", "b", "ga", "gb", "pa", "pb", "ua", "ub", "real")
+LABELS = ("pa", "pb", "ua", "ub")
+FIELDS = ("a", "b", "ga", "gb", "real", *LABELS)
+SEEN_SHARE = 0.7  # of the pairs are given to the network with FaceMesh's labels, as in the filter
 LONGEST_STEP = 15  # seconds; a pause (SIGSTOP) does not count as running time
 ZONES = np.stack([EYE_ZONE, CHEEK_ZONE])
 
 
 class Pairs:
-    """Memory-mapped arrays of one or more shards, written by `ssat_training.pairs`."""
+    """Memory-mapped arrays of one or more shards, written by `ssat_training.pairs`, and by `ssat_training.seen_pairs` if that ran."""
 
     def __init__(self, folder, shards):
-        self.arrays = {f: [np.load(Path(folder) / f"{f}_{s}.npy", mmap_mode="r") for s in shards] for f in FIELDS}
+        self.has_seen = all((Path(folder) / f"seen_ub_{s}.npy").exists() for s in shards)
+        fields = FIELDS + tuple(f"seen_{f}" for f in LABELS if self.has_seen)
+        self.arrays = {f: [np.load(Path(folder) / f"{f}_{s}.npy", mmap_mode="r") for s in shards] for f in fields}
         self.starts = np.cumsum([0] + [len(x) for x in self.arrays["a"]])
 
     def __len__(self):
@@ -39,19 +43,29 @@ class Pairs:
         shard = np.searchsorted(self.starts, indices, side="right") - 1
         return np.stack([self.arrays[field][s][i - self.starts[s]] for s, i in zip(shard, indices)])
 
-    def batch(self, indices):
+    def batch(self, indices, seen=None):
+        """`seen`: for which pairs the network is given FaceMesh's labels (`seen_pa`...) in place of the exact ones; all if None."""
         out = {f: torch.from_numpy(self._rows(f, indices)).permute(0, 3, 1, 2).float().div_(255) for f in ("a", "b", "ga", "gb")}
-        for f in ("pa", "pb"):
-            out[f] = F.one_hot(torch.from_numpy(self._rows(f, indices)).long(), CLASSES).permute(0, 3, 1, 2).float()
-        for f in ("ua", "ub"):
-            out[f] = torch.from_numpy(self._rows(f, indices)).float().permute(0, 3, 1, 2)
+        seen = np.full(len(indices), self.has_seen) if seen is None else seen & self.has_seen
+        for f in LABELS:
+            exact = self._rows(f, indices)
+            out[f] = out[f"seen_{f}"] = as_maps(exact)
+            if seen.any():
+                out[f"seen_{f}"] = as_maps(np.where(seen.reshape(-1, 1, 1, *[1] * (exact.ndim - 3)), self._rows(f"seen_{f}", indices), exact))
         out["real"] = torch.from_numpy(self._rows("real", indices).astype(np.int64))
         return out
 
 
+def as_maps(labels):
+    """n x 256 x 256 classes to one-hot maps; n x 64 x 64 x 2 UV to n x 2 x 64 x 64."""
+    if labels.ndim == 3:
+        return (torch.from_numpy(labels)[:, None] == torch.arange(CLASSES, dtype=torch.uint8).view(1, -1, 1, 1)).float()
+    return torch.from_numpy(labels).float().permute(0, 3, 1, 2)
+
+
 def mirrored(batch):
     out = {k: (v.flip(-1) if v.dim() == 4 else v) for k, v in batch.items()}
-    for field in ("ua", "ub"):
+    for field in ("ua", "ub", "seen_ua", "seen_ub"):
         u = out[field][:, 0]
         out[field][:, 0] = torch.where(u < 0, torch.full_like(u, -1), 1 - u)
     return out
@@ -80,9 +94,8 @@ def losses(network, batch, autocast):
         terms["gradient"] += 2 * gradient_loss(output, truth)
         terms["lowpass"] += 5 * lowpass_loss(output, truth)
         terms["zone"] += 0.08 * zone_loss(output, truth, source, zones(parsing, uv))
-    t.to_a.weights, t.to_b.weights = t.to_a.weights.float(), t.to_b.weights.float()
-    terms["uv"] = 2 * (uv_loss(t.to_a, batch["ub"], batch["ua"], t.valid_a) + uv_loss(t.to_b, batch["ua"], batch["ub"], t.valid_b))
-    terms["semantic"] = semantic_loss(t.to_a, t.parsing_b, t.parsing_a, t.valid_a) + semantic_loss(t.to_b, t.parsing_a, t.parsing_b, t.valid_b)
+    terms["uv"] = 2 * (uv_loss(t.warped_a.uv, batch["ua"], t.valid_a) + uv_loss(t.warped_b.uv, batch["ub"], t.valid_b))
+    terms["semantic"] = semantic_loss(t.warped_a.parsing, t.parsing_a, t.valid_a) + semantic_loss(t.warped_b.parsing, t.parsing_b, t.valid_b)
     return terms, t
 
 
@@ -123,9 +136,16 @@ def threads_available():
     return 1 if running > torch.get_num_threads() + 1 else 2
 
 
-def save(path, **state):
-    torch.save(state, f"{path}.part")
-    os.replace(f"{path}.part", path)
+def bfloat16_is_faster(pairs, size):
+    """Measured, not assumed: it won by 3 times on one kind of processor and lost by 1.4 to 2 times on another."""
+    network = SSATLive().to(memory_format=torch.channels_last)
+    batch = pairs.batch(np.arange(size))
+    seconds = {}
+    for autocast in (False, True, False, True):
+        start = time.time()
+        sum(losses(network, batch, autocast)[0].values()).backward()
+        seconds[autocast] = time.time() - start
+    return seconds[True] < seconds[False]
 
 
 def main():
@@ -139,11 +159,10 @@ def main():
     arguments.add_argument("--batch", type=int, default=4)
     arguments.add_argument("--rate", type=float, default=1.2e-3)
     arguments.add_argument("--warm-start", help="a checkpoint of this script or of the lab notebook")
-    arguments.add_argument("--float32", action="store_true", help="no bfloat16 autocast")
+    arguments.add_argument("--precision", choices=("auto", "float32", "bfloat16"), default="auto", help="auto: the faster on this machine, by a few steps of each")
     o = arguments.parse_args()
     out = Path(o.out)
     out.mkdir(parents=True, exist_ok=True)
-    autocast = not o.float32
     cv2.setNumThreads(1)
 
     pairs, held_out = Pairs(o.pairs, o.shards.split(",")), Pairs(o.pairs, [o.validation_shard])
@@ -155,10 +174,11 @@ def main():
         network.load_state_dict(state["network"]), optimizer.load_state_dict(state["optimizer"])
         step, average, elapsed = state["step"], state["average"], state["elapsed"]
     elif o.warm_start:
-        state = torch.load(o.warm_start)
-        network.load_state_dict(widen(state["average"] if "average" in state else from_notebook(state)))
+        network.load_state_dict(widen(weights(o.warm_start, from_notebook)))
     if average is None:
         average = {k: v.clone() for k, v in network.state_dict().items()}
+    autocast = bfloat16_is_faster(pairs, o.batch) if o.precision == "auto" else o.precision == "bfloat16"
+    print("bfloat16" if autocast else "float32", flush=True)
     evaluated = SSATLive().to(memory_format=torch.channels_last)
     random = np.random.default_rng(step + 1)
     log = open(out / "log.csv", "a", newline="")
@@ -170,7 +190,7 @@ def main():
             torch.set_num_threads(threads_available())
         for group in optimizer.param_groups:
             group["lr"] = o.rate * min(1, (step + 1) / 50) * (0.5 + 0.5 * math.cos(math.pi * progress)) + 1e-5
-        batch = pairs.batch(random.integers(0, len(pairs), o.batch))
+        batch = pairs.batch(random.integers(0, len(pairs), o.batch), random.random(o.batch) < SEEN_SHARE)
         if random.random() < 0.5:
             batch = mirrored(batch)
         terms, _ = losses(network, batch, autocast)
@@ -186,7 +206,7 @@ def main():
         for k, v in network.state_dict().items():
             average[k] = average[k].mul_(decay).add_(v, alpha=1 - decay) if v.dtype.is_floating_point else v.clone()
         if step % 10 == 0 or step == 1:
-            writer.writerow([step, round(elapsed, 1), torch.get_num_threads()] + [f"{float(v):.5f}" for v in terms.values()])
+            writer.writerow([step, round(elapsed, 1), torch.get_num_threads()] + [f"{v.item():.5f}" for v in terms.values()])
             log.flush()
         if step % 200 == 0 or progress >= 1:
             evaluated.load_state_dict(average)

@@ -9,11 +9,20 @@ MAKEUP_CLASSES = torch.tensor([0, 1, 1, 0, 1, 0, 0, 1, 1, 0.0]).view(1, 10, 1, 1
 
 
 @dataclass
+class Warped:
+    """Maps of the other face, warped by the correspondence; 64x64."""
+
+    makeup: torch.Tensor
+    uv: torch.Tensor
+    parsing: torch.Tensor
+
+
+@dataclass
 class Transfer:
     output_a: torch.Tensor  # a wearing b's makeup, [0, 1]
     output_b: torch.Tensor
-    to_a: object
-    to_b: object
+    warped_a: "Warped"  # b's maps at a's positions
+    warped_b: "Warped"
     valid_a: torch.Tensor
     valid_b: torch.Tensor
     parsing_a: torch.Tensor  # 64x64
@@ -35,18 +44,29 @@ def skin_cells(parsing64, positions):
     return ((parsing64[:, 1:3].sum(1, keepdim=True) > 0.5) & positions).float()
 
 
+def warp(correspondence, makeup, uv, parsing):
+    """All maps in one pass of the attention."""
+    present = (uv[:, :1] >= 0).to(uv)
+    maps = correspondence.warp(torch.cat([makeup, uv.clamp_min(0), present, parsing], 1))
+    makeup, uv, present, parsing = maps.split([makeup.shape[1], 2, 1, parsing.shape[1]], 1)
+    return Warped(makeup, uv / present.clamp_min(0.05), parsing)
+
+
 def transfer(network, batch):
-    """batch: a, b n x 3 x 256 x 256 in [0, 1]; pa, pb one-hot parsing; ua, ub UV maps at 64x64."""
+    """batch: a, b n x 3 x 256 x 256 in [0, 1]; ua, ub exact UV maps at 64x64, which are only warped along for the loss; the
+    network itself is given seen_pa, seen_pb (one-hot parsing) and seen_ua, seen_ub."""
     a, b = batch["a"] * 2 - 1, batch["b"] * 2 - 1
-    features_a, key_a = network.encode(a, batch["pa"], batch["ua"])
-    features_b, key_b = network.encode(b, batch["pb"], batch["ub"])
+    pa, pb = batch["seen_pa"], batch["seen_pb"]
+    features_a, key_a = network.encode(a, pa, batch["seen_ua"])
+    features_b, key_b = network.encode(b, pb, batch["seen_ub"])
     makeup_a, makeup_b = network.makeup(a), network.makeup(b)
-    parsing_a, parsing_b = F.avg_pool2d(batch["pa"], 4), F.avg_pool2d(batch["pb"], 4)
+    parsing_a, parsing_b = F.avg_pool2d(pa, 4), F.avg_pool2d(pb, 4)
     valid_a, valid_b = makeup_positions(parsing_a), makeup_positions(parsing_b)
     to_a, to_b = network.correspondence(key_a, key_b, valid_a, valid_b)
     tone = skin_colour(b, parsing_b) - skin_colour(a, parsing_a)
     mask = MAKEUP_CLASSES.to(a)
+    warped_a, warped_b = warp(to_a, makeup_b, batch["ub"], parsing_b), warp(to_b, makeup_a, batch["ua"], parsing_a)
     skin_a, skin_b = skin_cells(parsing_a, valid_a), skin_cells(parsing_b, valid_b)
-    change_a = network.decode(features_a, to_a.warp(makeup_b), a, tone, skin_a) * (batch["pa"] * mask).sum(1, keepdim=True)
-    change_b = network.decode(features_b, to_b.warp(makeup_a), b, -tone, skin_b) * (batch["pb"] * mask).sum(1, keepdim=True)
-    return Transfer((batch["a"] + change_a).float(), (batch["b"] + change_b).float(), to_a, to_b, valid_a, valid_b, parsing_a, parsing_b)
+    change_a = network.decode(features_a, warped_a.makeup, a, tone, skin_a) * (pa * mask).sum(1, keepdim=True)
+    change_b = network.decode(features_b, warped_b.makeup, b, -tone, skin_b) * (pb * mask).sum(1, keepdim=True)
+    return Transfer((batch["a"] + change_a).float(), (batch["b"] + change_b).float(), warped_a, warped_b, valid_a, valid_b, parsing_a, parsing_b)

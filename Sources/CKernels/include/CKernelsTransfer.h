@@ -38,9 +38,10 @@ void ssat_colour_maps(const float *average, const float *warped, const uint8_t *
 void ssat_assemble_change(const float *gate, int32_t gate_row, int32_t gate_pixel, const float *head, int32_t head_row,
                           int32_t head_pixel, const float *colours, const float *weight, float *wash, float *change);
 
-/// Bilinear doubling of class scores (128x128, half-pixel centres) and the best class of every pixel at 256x256.
-void ssat_upsample_argmax(const float *scores, int32_t size, int32_t row_stride, int32_t pixel_stride, int32_t classes,
-                          uint8_t *parsing);
+/// The best class of every pixel, 2 size x 2 size, the first of equal ones. `scores`: size x size x (classes x 2 x 2), as before
+/// pixel_shuffle(2).
+void ssat_shuffle_argmax(const float *scores, int32_t size, int32_t row_stride, int32_t pixel_stride, int32_t classes,
+                         uint8_t *parsing);
 
 /// A separable [1 2 1] / 4 blur of a size x size map, in place; `scratch` holds size * size floats.
 void ssat_soften(float *map, int32_t size, float *scratch);

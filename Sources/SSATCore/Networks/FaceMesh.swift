@@ -10,12 +10,14 @@ package final class FaceMesh: @unchecked Sendable {
     private let picture, points, classes: Tensor
 
     package private(set) var landmarks = [SIMD2<Float>](repeating: .zero, count: 478)
-    /// Probability that the crop holds a face where it should be, 0..1.
     /// Share of the crop that each `FaceClass` takes, 0...1.
     private var shares = [Float](repeating: 0, count: FaceClass.allCases.count)
+    /// Probability that the crop holds a face where it should be, 0...1.
     package private(set) var presence: Float = 0
+    /// `FaceClass` of every crop pixel.
     package private(set) var parsing = [UInt8](repeating: 0, count: 256 * 256)
 
+    /// - Throws: `SafetensorsError` when the weights are not those of this network.
     package init(weights: Safetensors, precision: Precision, instructionSet: InstructionSet = .current) throws {
         self.precision = precision
         var b = NetworkBuilder(weights: weights, precision: precision, instructionSet: instructionSet)
@@ -33,6 +35,9 @@ package final class FaceMesh: @unchecked Sendable {
             q = try b.convolution("up\(level)", b.concatenate([b.upsample(q), features[level]]), activation: .relu)
         }
         classes = try b.convolution("classes", q, kernel: 1, activation: .none, floatOutput: true)
+        guard points.channels == 2 * 478 + 1, classes.channels == 4 * FaceClass.allCases.count else {
+            throw SafetensorsError.malformed("FaceMesh weights", "\(points.channels) point values and \(classes.channels) class scores")
+        }
         network = b.build()
     }
 
@@ -47,7 +52,8 @@ package final class FaceMesh: @unchecked Sendable {
         let p = network.floats(points)
         for i in 0..<478 { landmarks[i] = SIMD2((p[2 * i] + 1) * 128, (p[2 * i + 1] + 1) * 128) }
         presence = 1 / (1 + exp(-p[956]))
-        ssat_upsample_argmax(network.floats(classes), 128, Int32(classes.rowStride), Int32(classes.pixelStride), 11, &parsing)
+        ssat_shuffle_argmax(
+            network.floats(classes), 128, Int32(classes.rowStride), Int32(classes.pixelStride), Int32(FaceClass.allCases.count), &parsing)
         for i in shares.indices { shares[i] = 0 }
         let step = 5
         for i in stride(from: 0, to: parsing.count, by: step) { shares[Int(parsing[i])] += Float(step) / Float(parsing.count) }
@@ -60,26 +66,32 @@ package final class FaceMesh: @unchecked Sendable {
         let skin = share(.skin) + share(.nose)
         guard starting else { return presence > 0.35 && skin > 0.06 }
         let parts = [share(.nose) > 0.006, share(.eye) > 0.0015, share(.brow) > 0.002, share(.upperLip) + share(.lowerLip) > 0.002]
-        return presence > 0.8 && agreement > 0.3 && skin > 0.15 && parts.count { $0 } >= 2
+        return presence > 0.8 && agreement > 0.3 && uncovered > 0.25 && skin > 0.15 && share(.cover) < 0.3 && parts.count { $0 } >= 2
     }
 
-    /// Share of the eyes' and lips' landmarks that lie on eyes and lips of the parsing, 0...1. Near 0 when a face is looked at
-    /// the wrong way round, where the landmarks fall back on a mean face.
-    var agreement: Float {
-        func hits(_ points: [Int], _ classes: [FaceClass]) -> Int {
+    /// Share of the eyes' and lips' landmarks that lie on eyes and lips of the parsing, or on something before them, 0...1. Near
+    /// 0 when a face is looked at the wrong way round, where the landmarks fall back on a mean face.
+    var agreement: Float { hits(eyes: [.eye, .cover], lips: [.upperLip, .lowerLip, .cover]) }
+
+    /// The same for eyes and lips that can be seen: sunglasses leave the lips, a mask leaves the eyes. Letters and patterns are
+    /// taken for a covered face.
+    private var uncovered: Float { hits(eyes: [.eye], lips: [.upperLip, .lowerLip]) }
+
+    private func hits(eyes: [FaceClass], lips: [FaceClass]) -> Float {
+        func count(_ points: [Int], _ classes: [FaceClass]) -> Int {
             points.count { index in
                 let p = landmarks[index]
                 guard p.x >= 0, p.y >= 0, p.x < 256, p.y < 256 else { return false }
                 return classes.contains { $0.rawValue == parsing[Int(p.y) * 256 + Int(p.x)] }
             }
         }
-        let eyes = hits(Self.eyePoints, [.eye, .cover]), lips = hits(Self.lipPoints, [.upperLip, .lowerLip, .cover])
-        return Float(eyes + lips) / Float(Self.eyePoints.count + Self.lipPoints.count)
+        return Float(count(Self.eyePoints, eyes) + count(Self.lipPoints, lips)) / Float(Self.eyePoints.count + Self.lipPoints.count)
     }
+
     /// Irises; the middle lines of both lips.
     private static let eyePoints = [468, 473, 159, 145, 386, 374], lipPoints = [12, 15, 38, 268, 85, 315]
 
-    /// Raw outputs, for tests: 957 values, and the 128x128 class scores.
+    /// Raw outputs, for tests: 957 values, and the 128x128 class scores, channel 4 class + 2 (y mod 2) + x mod 2.
     package var rawPoints: UnsafePointer<Float> { UnsafePointer(network.floats(points)) }
     package func rawClass(_ y: Int, _ x: Int, _ c: Int) -> Float {
         network.floats(classes)[y * classes.rowStride + x * classes.pixelStride + c]

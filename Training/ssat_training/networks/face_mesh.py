@@ -1,4 +1,7 @@
-"""FaceMesh: one network on the aligned 256x256 crop (R'G'B' in [-1, 1]): 478 landmarks, presence, parsing of 11 classes at 128x128."""
+"""FaceMesh: one network on the aligned 256x256 crop (R'G'B' in [-1, 1]): 478 landmarks, presence, parsing of 11 classes.
+
+The last convolution, at 128x128, gives four scores a class, one for each pixel of its 2x2: lips and brows are too thin for 128x128.
+"""
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
@@ -35,7 +38,7 @@ class FaceMesh(nn.Module):
         self.points = nn.Conv2d(48, 478 * 2 + 1, 8)
         self.up3, self.up2 = convolution(c[4] + c[3], 64), convolution(64 + c[2], 64)
         self.up1, self.up0 = convolution(64 + c[1], 48), convolution(48 + c[0], 32)
-        self.classes = nn.Conv2d(32, CLASSES, 1)
+        self.classes = nn.Conv2d(32, 4 * CLASSES, 1)
 
     def features(self, x):
         f0 = self.stem(F.pixel_unshuffle(x, 2))
@@ -53,11 +56,11 @@ class FaceMesh(nn.Module):
         q = self.up2(torch.cat([up(q), f2], 1))
         q = self.up1(torch.cat([up(q), f1], 1))
         q = self.up0(torch.cat([up(q), f0], 1))
-        return out[:, :-1].view(-1, 478, 2), out[:, -1], self.classes(q)
+        return out[:, :-1].view(-1, 478, 2), out[:, -1], F.pixel_shuffle(self.classes(q), 2)
 
 
 def graph(g, picture):
-    """The same as a graph for export; `picture` after pixel_unshuffle(2)."""
+    """The same as a graph for export; `picture` after pixel_unshuffle(2), scores before pixel_shuffle(2)."""
     features = [g.convolution("stem", picture, activation="relu")]
     for level, blocks in ((1, 1), (2, 2), (3, 2), (4, 1)):
         x = g.convolution(f"down{level}", features[-1], stride=2, activation="relu")
@@ -92,5 +95,5 @@ def from_notebook(state):
         rest = name[len(prefix):]
         if prefix.count(".") == 2 and rest[:2] in ("a.", "b."):
             rest = {"a.": "first.", "b.": "second."}[rest[:2]] + rest[2:]
-        out[NOTEBOOK_NAMES[prefix] + rest] = value
+        out[NOTEBOOK_NAMES[prefix] + rest] = value.repeat_interleave(4, 0) if prefix == "p." else value
     return out

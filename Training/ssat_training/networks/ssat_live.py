@@ -193,35 +193,46 @@ class SSATLive(nn.Module):
         return torch.cat([self.makeup_projection(self.makeup_encoder(picture)[1]), colour], 1)
 
     def correspondence(self, key_a, key_b, valid_a, valid_b):
-        """SSCFT (paper, section 3.3), between face positions only. Returns both directions, which share one matrix."""
-        count = int(max(valid_a.flatten(1).sum(1).max(), valid_b.flatten(1).sum(1).max(), 1))
-        index_a, index_b = (v.flatten(1).float().topk(count, 1)[1] for v in (valid_a, valid_b))
-        query, reference = gather(key_a, index_a), gather(key_b, index_b)
-        score = torch.bmm(query.transpose(1, 2), reference).float() * self.log_temperature.exp()
-        inside_a, inside_b = valid_a.flatten(1).gather(1, index_a), valid_b.flatten(1).gather(1, index_b)
-        to_a = score.masked_fill(~inside_b[:, None], -1e4).softmax(-1)
-        to_b = score.transpose(1, 2).masked_fill(~inside_a[:, None], -1e4).softmax(-1)
-        return Correspondence(to_a, index_b, index_a), Correspondence(to_b, index_a, index_b)
+        """SSCFT (paper, section 3.3), between face positions only: b's values at a's positions, and the reverse."""
+        temperature = self.log_temperature.exp()
+        return Correspondence(key_b, key_a * temperature, valid_b, valid_a), Correspondence(key_a, key_b * temperature, valid_a, valid_b)
 
     def decode(self, features, makeup, picture, tone, skin):
         return self.decoder(*features, makeup, picture, tone, skin)
 
 
 def gather(maps, index):
-    return maps.flatten(2).gather(2, index[:, None].expand(-1, maps.shape[1], -1))
+    """n x c x h x w at n x k of its positions: n x k x c."""
+    rows = maps.flatten(2).transpose(1, 2)
+    return rows.gather(1, index[..., None].expand(-1, -1, rows.shape[-1]))
 
 
 class Correspondence:
-    """Attention weights n x to x from, and which of the 64x64 positions the rows and columns are."""
+    """Moves maps from the face positions of one picture to those of another by softmax attention between their keys.
 
-    def __init__(self, weights, source_index, target_index):
-        self.weights, self.source_index, self.target_index = weights, source_index, target_index
+    The attention matrix is never stored: 60 MB of fresh memory each for a batch of four, which cost more than all the arithmetic.
+    """
+
+    def __init__(self, source_key, target_query, source_valid, target_valid):
+        source_count, self.target_count = (int(v.flatten(1).sum(1).max().clamp_min(1)) for v in (source_valid, target_valid))
+        self.source_index = source_valid.flatten(1).float().topk(source_count, 1)[1]
+        self.target_index = target_valid.flatten(1).float().topk(self.target_count, 1)[1]
+        self.target_valid = target_valid
+        self.key, self.query = gather(source_key, self.source_index), gather(target_query, self.target_index)
+        inside = source_valid.flatten(1).gather(1, self.source_index)
+        self.mask = torch.zeros_like(inside, dtype=self.key.dtype).masked_fill(~inside, -1e4)[:, None, None]
 
     def warp(self, maps):
+        """n x c x 64 x 64 of the source, at the target's positions; 0 elsewhere."""
         n, channels, height, width = maps.shape
-        moved = torch.bmm(gather(maps, self.source_index), self.weights.transpose(1, 2).to(maps.dtype))
-        canvas = torch.zeros(n, channels, height * width, dtype=moved.dtype, device=moved.device)
-        return canvas.scatter(2, self.target_index[:, None].expand(-1, channels, -1), moved).view(n, channels, height, width)
+        value = gather(maps, self.source_index).to(self.key.dtype)
+        size = max(channels, self.key.shape[-1])  # one size for all three lets the fused kernel run
+        query, key, value = (F.pad(x, (0, size - x.shape[-1]))[:, None] for x in (self.query, self.key, value))
+        mask = self.mask.expand(-1, -1, self.target_count, -1)
+        moved = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=1.0)[:, 0, :, :channels]
+        canvas = torch.zeros(n, height * width, channels, dtype=moved.dtype, device=moved.device)
+        canvas = canvas.scatter(1, self.target_index[..., None].expand(-1, -1, channels), moved)
+        return canvas.transpose(1, 2).view(n, channels, height, width) * self.target_valid
 
 
 # Names of the lab notebook's checkpoint -> names here; for the warm start only.

@@ -1,0 +1,20 @@
+"""Checkpoints: `last.pt` of a run, to resume; `.safetensors` in `checkpoints/`, to start the next run from what was shipped."""
+import os
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+
+
+def save(path, **state):
+    """Written aside and renamed: a killed run never leaves half a checkpoint."""
+    torch.save(state, f"{path}.part")
+    os.replace(f"{path}.part", path)
+
+
+def weights(path, from_notebook):
+    """The averaged weights of a `last.pt`, of a kept `.safetensors`, or of the lab notebook (renamed by `from_notebook`)."""
+    if Path(path).suffix == ".safetensors":
+        return {k: v.float() if v.is_floating_point() else v for k, v in load_file(path).items()}
+    state = torch.load(path)
+    return state["average"] if "average" in state else from_notebook(state)
