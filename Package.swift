@@ -30,15 +30,18 @@ let package = Package(
         .target(
             name: "Video",
             dependencies: ["CFFmpegFormat", "CFFmpegCodec", "CFFmpegUtil", "CFFmpegScale", "CFFmpegResample"]),
+        .systemLibrary(name: "CVideo4Linux"),
+        .target(name: "Capture", dependencies: ["CVideo4Linux", "Video"]),
         .executableTarget(
             name: "ssat-live",
             dependencies: [
-                "SSATCore", "Video",
+                "SSATCore", "Video", "Capture",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .target(name: "TestSupport", path: "Tests/TestSupport"),
         .testTarget(name: "CKernelsTests", dependencies: ["CKernels"]),
-        .testTarget(name: "VideoTests", dependencies: ["Video", "TestSupport"]),
+        .testTarget(name: "VideoTests", dependencies: ["Video", "CFFmpegUtil", "TestSupport"]),
+        .testTarget(name: "CaptureTests", dependencies: ["Capture", "Video"]),
         .testTarget(name: "EndToEndTests", dependencies: ["ssat-live", "TestSupport"]),
         .testTarget(name: "SSATCoreTests", dependencies: ["SSATCore", "Video"], resources: [.copy("Fixtures")]),
     ],

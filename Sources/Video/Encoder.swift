@@ -19,7 +19,26 @@ final class Encoder: @unchecked Sendable {
     let context: UnsafeMutablePointer<AVCodecContext>
     private let format: AVPixelFormat
 
-    init(_ options: EncoderOptions, name: String, first frame: Frame, stream: UnsafeMutablePointer<AVStream>, globalHeader: Bool, path: String) throws {
+    /// What the first frame does not tell.
+    struct Timing {
+        var timeBase: AVRational
+        /// Frames per second; 0/0 when unknown.
+        var rate: AVRational
+        var sampleAspect = AVRational(num: 0, den: 1)
+
+        init(timeBase: AVRational, rate: AVRational) {
+            self.timeBase = timeBase
+            self.rate = rate
+        }
+
+        init(_ stream: UnsafeMutablePointer<AVStream>) {
+            timeBase = stream.pointee.time_base
+            rate = stream.pointee.avg_frame_rate.num > 0 ? stream.pointee.avg_frame_rate : stream.pointee.r_frame_rate
+            sampleAspect = stream.pointee.sample_aspect_ratio
+        }
+    }
+
+    init(_ options: EncoderOptions, name: String, first frame: Frame, timing: Timing, globalHeader: Bool) throws {
         guard let codec = avcodec_find_encoder_by_name(name) else {
             throw VideoError.encoder(name, "this FFmpeg does not have it; 'ffmpeg -encoders' lists what there is")
         }
@@ -31,11 +50,9 @@ final class Encoder: @unchecked Sendable {
         context.pointee.width = source.width
         context.pointee.height = source.height
         context.pointee.pix_fmt = format
-        context.pointee.time_base = stream.pointee.time_base
-        let rate = stream.pointee.avg_frame_rate.num > 0 ? stream.pointee.avg_frame_rate : stream.pointee.r_frame_rate
-        context.pointee.framerate = rate
-        context.pointee.sample_aspect_ratio =
-            source.sample_aspect_ratio.num > 0 ? source.sample_aspect_ratio : stream.pointee.sample_aspect_ratio
+        context.pointee.time_base = timing.timeBase
+        context.pointee.framerate = timing.rate
+        context.pointee.sample_aspect_ratio = source.sample_aspect_ratio.num > 0 ? source.sample_aspect_ratio : timing.sampleAspect
         context.pointee.color_range = source.color_range
         context.pointee.color_primaries = source.color_primaries
         context.pointee.color_trc = source.color_trc

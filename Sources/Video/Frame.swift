@@ -16,12 +16,12 @@ public struct ColorSpec: Sendable, Equatable {
 
 /// A decoded picture. Owns its AVFrame and frees it. One stage at a time owns a frame.
 public final class Frame: @unchecked Sendable {
-    let raw: UnsafeMutablePointer<AVFrame>
+    package let raw: UnsafeMutablePointer<AVFrame>
 
     init() { raw = av_frame_alloc()! }
 
     /// An empty picture of its own.
-    convenience init(width: Int, height: Int, format: AVPixelFormat) throws {
+    package convenience init(width: Int, height: Int, format: AVPixelFormat) throws {
         self.init()
         raw.pointee.format = format.rawValue
         raw.pointee.width = Int32(width)

@@ -13,7 +13,12 @@ final class FramePool: @unchecked Sendable {
     /// The frame itself where nobody else holds its samples, else a copy.
     /// - Throws: `VideoError.failed` when there is no memory.
     func writable(_ frame: Frame) throws -> Frame {
-        if av_frame_is_writable(frame.raw) > 0 { return frame }
+        try av_frame_is_writable(frame.raw) > 0 ? frame : copy(frame)
+    }
+
+    /// A copy with samples of its own.
+    /// - Throws: `VideoError.failed` when there is no memory.
+    func copy(_ frame: Frame) throws -> Frame {
         let source = frame.raw.pointee, format = AVPixelFormat(source.format)
         let needed = try check(av_image_get_buffer_size(format, source.width, source.height, Self.alignment), "measure a frame")
         if pool == nil || needed != size {

@@ -24,9 +24,11 @@ public final class Muxer: @unchecked Sendable {
     private static let copiedKinds = [AVMEDIA_TYPE_AUDIO, AVMEDIA_TYPE_SUBTITLE, AVMEDIA_TYPE_ATTACHMENT, AVMEDIA_TYPE_DATA]
     let videoEncoderName: String
 
-    /// - Parameter container: a muxer's name, or nil to go by the file name.
+    /// - Parameters:
+    ///   - source: what is copied besides the pictures: other streams, chapters, metadata.
+    ///   - container: a muxer's name, or nil to go by the file name.
     /// - Throws: `VideoError.unwritable`, also when the output is the input itself.
-    init(path: String, source: Demuxer, encoder: String?, container: String?) throws {
+    init(path: String, source: Demuxer?, encoder: String?, container: String?) throws {
         self.path = path
         let standardOutput = path == "-"
         // A pipe or a device is written as it is; a file is written aside.
@@ -44,7 +46,7 @@ public final class Muxer: @unchecked Sendable {
         context = found
         videoEncoderName = encoder ?? Muxer.encoderName(extension: ext, muxer: String(cString: found.pointee.oformat.pointee.name))
         if !standardOutput, !path.contains("://") {
-            if let a = Muxer.identity(path), let b = Muxer.identity(source.path), a == b {
+            if let source, let a = Muxer.identity(path), let b = Muxer.identity(source.path), a == b {
                 throw VideoError.unwritable(path, "is the input itself; choose another output")
             }
         }
@@ -59,7 +61,7 @@ public final class Muxer: @unchecked Sendable {
             av_freep(&context.pointee.url)
             context.pointee.url = copy
         }
-        av_dict_copy(&context.pointee.metadata, source.context.pointee.metadata, 0)
+        if let source { av_dict_copy(&context.pointee.metadata, source.context.pointee.metadata, 0) }
     }
 
     deinit {
@@ -108,53 +110,21 @@ public final class Muxer: @unchecked Sendable {
     private var videoStream: UnsafeMutablePointer<AVStream>!
     private var encoderTimeBase = AVRational(num: 1, den: 1)
 
-    /// Adds the video stream and copies of all others, then writes the header.
-    func start(encoder: Encoder, source: Demuxer) throws {
-        for index in 0..<Int(source.context.pointee.nb_streams) {
-            let from = source.context.pointee.streams[index]!
-            if index == source.videoIndex {
-                videoStream = avformat_new_stream(context, nil)
-                try check(avcodec_parameters_from_context(videoStream.pointee.codecpar, encoder.context), "describe the video")
-                videoStream.pointee.time_base = encoder.context.pointee.time_base
-                encoderTimeBase = encoder.context.pointee.time_base
-                videoStream.pointee.avg_frame_rate = from.pointee.avg_frame_rate
-                videoStream.pointee.sample_aspect_ratio = encoder.context.pointee.sample_aspect_ratio
-                videoStream.pointee.disposition = from.pointee.disposition
-                av_dict_copy(&videoStream.pointee.metadata, from.pointee.metadata, 0)
-                for i in 0..<Int(from.pointee.nb_side_data) {
-                    let data = from.pointee.side_data[i]
-                    guard data.type == AV_PKT_DATA_DISPLAYMATRIX else { continue }
-                    if let copy = av_stream_new_side_data(videoStream, data.type, data.size) { memcpy(copy, data.data, data.size) }
-                }
-                continue
-            }
-            if isPicture { continue }
-            let parameters = from.pointee.codecpar!
-            // The text track that holds an mp4's chapters is written anew with the chapters.
-            if parameters.pointee.codec_id == AV_CODEC_ID_BIN_DATA, parameters.pointee.codec_tag == Muxer.textTag { continue }
-            let supported = avformat_query_codec(context.pointee.oformat, parameters.pointee.codec_id, FF_COMPLIANCE_NORMAL) != 0
-            let attached = from.pointee.disposition & AV_DISPOSITION_ATTACHED_PIC != 0
-            let kind = parameters.pointee.codec_type
-            guard supported, !attached, Muxer.copiedKinds.contains(kind) else {
-                let name = kind == AVMEDIA_TYPE_VIDEO ? "video" : String(cString: avcodec_get_name(parameters.pointee.codec_id))
-                droppedStreams.append("stream \(index) (\(name))")
-                continue
-            }
-            let to = avformat_new_stream(context, nil)!
-            try check(avcodec_parameters_copy(to.pointee.codecpar, parameters), "describe a copied stream")
-            to.pointee.codecpar.pointee.codec_tag = 0
-            to.pointee.time_base = from.pointee.time_base
-            to.pointee.disposition = from.pointee.disposition
-            av_dict_copy(&to.pointee.metadata, from.pointee.metadata, 0)
-            copied[index] = Int(to.pointee.index)
+    /// Adds the video stream and copies of all others of the source, then writes the header.
+    func start(encoder: Encoder, source: Demuxer?) throws {
+        videoStream = nil
+        for index in 0..<Int(source?.context.pointee.nb_streams ?? 0) {
+            let from = source!.context.pointee.streams[index]!
+            if index == source!.videoIndex { try addVideo(encoder, from) } else if !isPicture { try addCopy(index, from) }
         }
-        copyChapters(source)
+        if let source { copyChapters(source) } else { try addVideo(encoder, nil) }
         // Matroska stores presentation times only: without this it would shift everything by the encoder's delay.
         let format = String(cString: context.pointee.oformat.pointee.name)
         if format == "matroska" || format == "webm" { context.pointee.avoid_negative_ts = 0 }
         let code = avformat_write_header(context, nil)
         guard code >= 0 else { throw VideoError.unwritable(path, "the container refuses these streams (\(VideoError.text(code)))") }
         headerWritten = true
+        guard let source else { return }
         let held = waiting
         waiting = []
         for packet in held {
@@ -162,6 +132,45 @@ public final class Muxer: @unchecked Sendable {
             var pointer: UnsafeMutablePointer<AVPacket>? = packet
             av_packet_free(&pointer)
         }
+    }
+
+    private func addVideo(_ encoder: Encoder, _ from: UnsafeMutablePointer<AVStream>?) throws {
+        videoStream = avformat_new_stream(context, nil)
+        try check(avcodec_parameters_from_context(videoStream.pointee.codecpar, encoder.context), "describe the video")
+        videoStream.pointee.time_base = encoder.context.pointee.time_base
+        encoderTimeBase = encoder.context.pointee.time_base
+        videoStream.pointee.sample_aspect_ratio = encoder.context.pointee.sample_aspect_ratio
+        videoStream.pointee.avg_frame_rate = from?.pointee.avg_frame_rate ?? encoder.context.pointee.framerate
+        guard let from else { return }
+        videoStream.pointee.disposition = from.pointee.disposition
+        av_dict_copy(&videoStream.pointee.metadata, from.pointee.metadata, 0)
+        for i in 0..<Int(from.pointee.nb_side_data) {
+            let data = from.pointee.side_data[i]
+            guard data.type == AV_PKT_DATA_DISPLAYMATRIX else { continue }
+            if let copy = av_stream_new_side_data(videoStream, data.type, data.size) { memcpy(copy, data.data, data.size) }
+        }
+    }
+
+    /// A stream whose packets are copied, or a line in `droppedStreams`.
+    private func addCopy(_ index: Int, _ from: UnsafeMutablePointer<AVStream>) throws {
+        let parameters = from.pointee.codecpar!
+        // The text track that holds an mp4's chapters is written anew with the chapters.
+        if parameters.pointee.codec_id == AV_CODEC_ID_BIN_DATA, parameters.pointee.codec_tag == Muxer.textTag { return }
+        let supported = avformat_query_codec(context.pointee.oformat, parameters.pointee.codec_id, FF_COMPLIANCE_NORMAL) != 0
+        let attached = from.pointee.disposition & AV_DISPOSITION_ATTACHED_PIC != 0
+        let kind = parameters.pointee.codec_type
+        guard supported, !attached, Muxer.copiedKinds.contains(kind) else {
+            let name = kind == AVMEDIA_TYPE_VIDEO ? "video" : String(cString: avcodec_get_name(parameters.pointee.codec_id))
+            droppedStreams.append("stream \(index) (\(name))")
+            return
+        }
+        let to = avformat_new_stream(context, nil)!
+        try check(avcodec_parameters_copy(to.pointee.codecpar, parameters), "describe a copied stream")
+        to.pointee.codecpar.pointee.codec_tag = 0
+        to.pointee.time_base = from.pointee.time_base
+        to.pointee.disposition = from.pointee.disposition
+        av_dict_copy(&to.pointee.metadata, from.pointee.metadata, 0)
+        copied[index] = Int(to.pointee.index)
     }
 
     private func copyChapters(_ source: Demuxer) {

@@ -155,8 +155,8 @@ public struct Pipeline<Filter: FrameFilter> {
                 let frame = try filter.finish(pool.writable(item.frame), item.analysis!)
                 if encoder == nil {
                     encoder = try Encoder(
-                        options, name: muxer.videoEncoderName, first: frame, stream: input.videoStream,
-                        globalHeader: muxer.wantsGlobalHeader, path: path)
+                        options, name: muxer.videoEncoderName, first: frame, timing: Encoder.Timing(input.videoStream),
+                        globalHeader: muxer.wantsGlobalHeader)
                     try muxer.start(encoder: encoder!, source: input)
                 }
                 try encoder!.encode(frame) { try muxer.write(video: $0) }

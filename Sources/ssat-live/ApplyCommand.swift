@@ -18,6 +18,7 @@ struct ApplyCommand: ParsableCommand {
     @Option(help: "Seconds to process.") var duration: Double?
     @Option(help: "Frames in work at once; 0 is one for every processor.") var threads = 0
     @Option(help: "split: the left half stays as it was; side: source and result beside each other.") var compare: Comparison?
+    @Option(help: "What is shown while no face is seen: pass, hold (briefly, then blur), blur or placeholder.") var onLost: LostPolicy = .pass
     @Option(help: "auto, bar, plain, json or none.") var progress: Progress.Style = .auto
     @Option(help: "Write what was done to this JSON file.") var report: String?
     @Flag(name: .customShort("y"), help: "Overwrite the output.") var overwrite = false
@@ -42,7 +43,7 @@ struct ApplyCommand: ParsableCommand {
             let workers = threads == 0 ? ProcessInfo.processInfo.activeProcessorCount : threads
             let filter = try MakeupFilter(
                 look: look, recipe: makeup.recipe, faces: makeup.policy, precision: makeup.precision, workers: workers)
-            filter.whenLost = makeup.onLost
+            filter.whenLost = onLost
             let frames = MakeupFrameFilter(filter: filter, comparison: compare)
             var pipeline = Pipeline(filter: frames)
             pipeline.options.name = encoder
@@ -91,17 +92,22 @@ struct ApplyCommand: ParsableCommand {
             "fps": Double(statistics.frames) / max(statistics.seconds, 1e-9), "dropped_streams": statistics.droppedStreams,
             "instruction_set": InstructionSet.current.description, "interrupted": statistics.cancelled,
         ]
-        let data = try JSONSerialization.data(withJSONObject: values, options: [.prettyPrinted, .sortedKeys])
-        do {
-            try data.write(to: URL(fileURLWithPath: path), options: .atomic)
-        } catch {
-            throw VideoError.unwritable(path, "the report cannot be written; check the folder and its permissions")
-        }
+        try writeReport(path, values)
+    }
+}
+
+/// Writes what a run did as JSON.
+func writeReport(_ path: String, _ values: [String: Any]) throws {
+    let data = try JSONSerialization.data(withJSONObject: values, options: [.prettyPrinted, .sortedKeys])
+    do {
+        try data.write(to: URL(fileURLWithPath: path), options: .atomic)
+    } catch {
+        throw VideoError.unwritable(path, "the report cannot be written; check the folder and its permissions")
     }
 }
 
 /// The first Ctrl-C ends the file properly; the second ends the program at once.
-private func cancelOnInterrupt(_ cancellation: Cancellation) -> [DispatchSourceSignal] {
+func cancelOnInterrupt(_ cancellation: Cancellation) -> [DispatchSourceSignal] {
     [SIGINT, SIGTERM].map { number in
         signal(number, SIG_IGN)
         let source = DispatchSource.makeSignalSource(signal: number, queue: .global())

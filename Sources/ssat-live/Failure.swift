@@ -1,4 +1,5 @@
 import ArgumentParser
+import Capture
 import Foundation
 import SSATCore
 import Video
@@ -33,6 +34,7 @@ func reporting(_ body: () throws -> Void) throws {
                 case .unreadable: .unreadableInput
                 case .malformed: .invalidModel
                 }
+            case is CaptureError: .device
             default: .internalFailure
             }
         say("\(error)")

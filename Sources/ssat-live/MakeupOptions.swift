@@ -13,7 +13,6 @@ struct MakeupOptions: ParsableArguments {
     @Option(help: "Strength on the brows, 0 to 1.") var brows: Float = 1
     @Option(help: "How much of the reference's skin tone comes along, 0 to 1.") var tone: Float = 0
     @Option(help: "Which faces: all, primary, or a number.") var faces = "all"
-    @Option(help: "What is shown while no face is seen: hold, blur, placeholder or pass.") var onLost: LostPolicy = .pass
     @Option(help: "int8 or f32.") var precision: Precision = .int8
 
     func validate() throws {

@@ -4,7 +4,12 @@ import Foundation
 /// Tells how far a run is, on standard error: a bar on a terminal, ffmpeg-style key=value blocks or JSON lines otherwise.
 /// Called from one thread at a time.
 final class Progress: @unchecked Sendable {
-    enum Style: String, ExpressibleByArgument { case auto, bar, plain, json, none }
+    enum Style: String, ExpressibleByArgument {
+        case auto, bar, plain, json, none
+
+        /// `auto` is a bar on a terminal, and what programs read elsewhere.
+        var resolved: Style { self == .auto ? (isatty(STDERR_FILENO) != 0 ? .bar : .plain) : self }
+    }
 
     private let style: Style
     private let total: Int?
@@ -13,7 +18,7 @@ final class Progress: @unchecked Sendable {
     private var last = (frames: 0, seconds: 0.0)
 
     init(style: Style, total: Int?) {
-        self.style = style == .auto ? (isatty(STDERR_FILENO) != 0 ? .bar : .none) : style
+        self.style = style.resolved
         self.total = total
     }
 

@@ -13,7 +13,7 @@ import Testing
     @Test func faceChangesAndNothingElse() throws {
         let folder = try TemporaryFolder()
         let output = folder.path("out.mkv"), report = folder.path("report.json")
-        let outcome = try Binary.apply(Binary.clip, output, Self.seconds + ["--report", report])
+        let outcome = try Binary.apply(Binary.clip, output, Self.seconds + ["--report", report, "--progress", "none"])
         #expect(outcome.code == 0 && outcome.errors.isEmpty && outcome.output.isEmpty)
         #expect(!FileManager.default.fileExists(atPath: output + ".part"))
         let source = try hashes(Binary.clip), made = try hashes(output)

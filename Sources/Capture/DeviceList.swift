@@ -1,0 +1,31 @@
+import Foundation
+
+/// What is known of a video device without using it.
+public struct DeviceDescription: Sendable {
+    public let path, card, driver: String
+    public let isCamera, isOutput, isLoopback: Bool
+    /// What a camera offers; empty for others.
+    public let modes: [CameraMode]
+}
+
+/// The video devices of this machine.
+public enum DeviceList {
+    /// Every `/dev/video*` that can be asked, in the order of their numbers. A device that cannot be opened is left out.
+    public static func all() -> [DeviceDescription] {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: "/dev")) ?? []
+        let numbers = names.compactMap { name in name.hasPrefix("video") ? Int(name.dropFirst(5)) : nil }.sorted()
+        return numbers.compactMap { number in
+            guard let device = try? Device(path: "/dev/video\(number)") else { return nil }
+            return DeviceDescription(
+                path: device.path, card: device.card, driver: device.driver, isCamera: device.captures, isOutput: device.outputs,
+                isLoopback: device.isLoopback, modes: device.captures ? CameraMode.offered(by: device) : [])
+        }
+    }
+
+    /// The first v4l2loopback device that takes pictures.
+    /// - Throws: `CaptureError.noVirtualCamera`.
+    public static func virtualCamera() throws -> String {
+        guard let found = all().first(where: { $0.isLoopback && $0.isOutput }) else { throw CaptureError.noVirtualCamera }
+        return found.path
+    }
+}

@@ -1,0 +1,172 @@
+import ArgumentParser
+import Capture
+import Foundation
+import SSATCore
+import Video
+
+struct WebcamCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "webcam", abstract: "Puts the reference's makeup on a camera's picture, live.",
+        discussion: """
+            Never shows a bare face by accident: until the first made-up picture, on an error, and while the camera is gone, the output is a \
+            plain dark picture; where no face is found, it is blurred after a fifth of a second (--on-lost).
+            """)
+
+    @OptionGroup var makeup: MakeupOptions
+    @Option(name: .shortAndLong, help: "Camera, or any file or URL that FFmpeg reads, in real time.") var device = "/dev/video0"
+    @Option(name: .shortAndLong, help: "Virtual camera, file, URL, '-' or 'null'; may be given several times. The first v4l2loopback device if not given.")
+    var output: [String] = []
+    @Option(help: "Width and height, such as 1280x720.") var size: String?
+    @Option(help: "Frames per second to ask the camera for.") var fps: Double?
+    @Option(help: "Layout of the virtual camera: yuv420 or yuyv.") var layout: RawLayout = .yuv420
+    @Option(help: "What is shown while no face is seen: hold (briefly, then blur), blur, placeholder or pass.") var onLost: LostPolicy = .hold
+    @Flag(help: "Wait for the camera: at the start, and when it is unplugged.") var wait = false
+    @Flag(help: "Close the camera while no program reads the virtual camera.") var onDemand = false
+    @Option(help: "Seconds to run; without end if not given.") var duration: Double?
+    @Option(help: "auto, bar, plain, json or none.") var progress: Progress.Style = .auto
+    @Option(help: "Write what was done to this JSON file.") var report: String?
+
+    func validate() throws {
+        if size != nil, wantedSize == nil { throw ValidationError("--size must look like 1280x720") }
+        if let fps, !(1...240).contains(fps) { throw ValidationError("--fps must lie between 1 and 240") }
+        if let duration, duration <= 0 { throw ValidationError("--duration must be positive") }
+        if layout != .yuv420, layout != .yuyv { throw ValidationError("--layout must be yuv420 or yuyv") }
+    }
+
+    private var wantedSize: (width: Int, height: Int)? {
+        guard let parts = size?.split(separator: "x").compactMap({ Int($0) }), parts.count == 2, parts.allSatisfy({ (16...8192).contains($0) })
+        else { return nil }
+        return (parts[0], parts[1])
+    }
+
+    func run() throws {
+        try reporting {
+            let cancellation = Cancellation()
+            let signals = cancelOnInterrupt(cancellation)
+            defer { signals.forEach { $0.cancel() } }
+            let first = try openPatiently(cancellation)
+            guard let first else { throw ExitCode(Exit.interrupted.rawValue) }
+            // The outputs first: programs see the camera while the networks are loaded.
+            let (width, height, rate) = first.shape
+            let sinks = try outputs(width: width, height: height, framesPerSecond: rate)
+            let look = try loadLook(makeup.reference, precision: makeup.precision)
+            let filter = try MakeupFilter(
+                look: look, recipe: makeup.recipe, faces: makeup.policy, precision: makeup.precision, workers: 1)
+            filter.whenLost = onLost
+            let frames = MakeupFrameFilter(filter: filter, comparison: nil)
+            let pipeline = LivePipeline(filter: frames, sinks: sinks)
+            if let duration {
+                DispatchQueue.global().asyncAfter(deadline: .now() + duration) { cancellation.cancel() }
+            }
+            let shown = LiveProgress(style: progress)
+            let opened = Once(first)
+            let virtual = onDemand ? sinks.compactMap { $0 as? VirtualCamera } : []
+            if onDemand, virtual.isEmpty { throw ValidationError("--on-demand needs a virtual camera as output") }
+            let statistics = try pipeline.run(
+                open: { try opened.take()?.source ?? open().source }, returnsAfterLoss: wait, cancellation: cancellation,
+                wanted: { virtual.isEmpty || virtual.contains { $0.isWatched } },
+                lost: { say("\($0); waiting for it to come back") }, progress: { shown.update($0) })
+            shown.finish(statistics)
+            if let report { try write(report, statistics, frames) }
+        }
+    }
+
+    private struct Opened: Sendable {
+        let source: any LiveSource
+        let shape: (width: Int, height: Int, rate: Double)
+    }
+
+    private func open() throws -> Opened {
+        if device.hasPrefix("/dev/video") {
+            let camera = try Camera(path: device, width: wantedSize?.width, height: wantedSize?.height, framesPerSecond: fps)
+            return Opened(source: camera, shape: (camera.mode.width, camera.mode.height, camera.mode.framesPerSecond))
+        }
+        let reader = try PacedReader(path: device)
+        return Opened(source: reader, shape: (reader.width, reader.height, fps ?? reader.framesPerSecond ?? 30))
+    }
+
+    /// The source; with --wait, asked for once a second until it is there. Nil when interrupted.
+    private func openPatiently(_ cancellation: Cancellation) throws -> Opened? {
+        var told = false
+        while !cancellation.isCancelled {
+            do { return try open() } catch let error as CaptureError where wait {
+                if !told { say("\(error); waiting for it") }
+                told = true
+                for _ in 0..<10 where !cancellation.isCancelled { Thread.sleep(forTimeInterval: 0.1) }
+            }
+        }
+        return nil
+    }
+
+    private func outputs(width: Int, height: Int, framesPerSecond: Double) throws -> [any LiveSink] {
+        let names = try output.isEmpty ? [DeviceList.virtualCamera()] : output
+        return try names.map { name in
+            if name == "null" { return NullSink() }
+            if name.hasPrefix("/dev/video") {
+                if name == device { throw CaptureError.busy(name) }
+                return try VirtualCamera(path: name, layout: layout, width: width, height: height, framesPerSecond: framesPerSecond)
+            }
+            return try Recorder(path: name, options: EncoderOptions(), framesPerSecond: framesPerSecond)
+        }
+    }
+
+    private func write(_ path: String, _ statistics: LiveStatistics, _ frames: MakeupFrameFilter) throws {
+        try writeReport(path, [
+            "input": device, "outputs": output, "captured": statistics.captured, "shown": statistics.shown, "late": statistics.late,
+            "lost": statistics.lost, "placeholders": statistics.placeholders, "seconds": statistics.seconds,
+            "frames_with_faces": frames.framesWithFaces, "latency_ms": LiveProgress.latencies(statistics),
+            "instruction_set": InstructionSet.current.description,
+        ])
+    }
+}
+
+/// Gives its value once.
+private final class Once<Value: Sendable>: @unchecked Sendable {
+    private let lock = NSLock()
+    private var value: Value?
+    init(_ value: Value) { self.value = value }
+    func take() -> Value? {
+        lock.withLock {
+            defer { value = nil }
+            return value
+        }
+    }
+}
+
+/// Tells once a second how a live run goes, on standard error.
+final class LiveProgress: @unchecked Sendable {
+    private let style: Progress.Style
+    private var last = LiveStatistics()
+
+    init(style: Progress.Style) { self.style = style.resolved }
+
+    static func latencies(_ s: LiveStatistics) -> [String: Double] {
+        ["p50": s.latency.percentile(0.5), "p95": s.latency.percentile(0.95), "p99": s.latency.percentile(0.99)]
+    }
+
+    func update(_ s: LiveStatistics) {
+        let fps = Double(s.shown - last.shown) / max(s.seconds - last.seconds, 1e-9)
+        last = s
+        show(s, fps: fps, ended: false)
+    }
+
+    func finish(_ s: LiveStatistics) { show(s, fps: Double(s.shown) / max(s.seconds, 1e-9), ended: true) }
+
+    private func show(_ s: LiveStatistics, fps: Double, ended: Bool) {
+        let l = Self.latencies(s), rate = String(format: "%.1f", fps)
+        var text = ""
+        switch style {
+        case .none, .auto: return
+        case .bar:
+            text = "\r\(s.shown) frames  \(rate) fps  \(s.late) late  \(s.lost) lost  \(l["p50"]!) ms, 99 % under \(l["p99"]!) ms\u{1b}[K\(ended ? "\n" : "")"
+        case .plain:
+            text = "frame=\(s.shown)\nfps=\(rate)\ndrop_frames=\(s.late + s.lost)\nlatency_p99_ms=\(l["p99"]!)\nprogress=\(ended ? "end" : "continue")\n"
+        case .json:
+            text = "{\"frame\":\(s.shown),\"fps\":\(rate),\"late\":\(s.late),\"lost\":\(s.lost),\"latency_p50_ms\":\(l["p50"]!),"
+            text += "\"latency_p99_ms\":\(l["p99"]!),\"progress\":\"\(ended ? "end" : "continue")\"}\n"
+        }
+        FileHandle.standardError.write(Data(text.utf8))
+    }
+}
+
+extension RawLayout: ExpressibleByArgument {}

@@ -1,0 +1,41 @@
+import Foundation
+import TestSupport
+import Testing
+
+private let shared = Tool.root.deletingLastPathComponent().appendingPathComponent("shared")
+private let clips = ((try? FileManager.default.contentsOfDirectory(atPath: shared.appendingPathComponent("clips").path)) ?? []).sorted()
+
+/// Real clips that may not be shipped; skipped where they are not there.
+@Suite(.enabled(if: !clips.isEmpty, "no ../shared/clips here")) struct SharedClipTests {
+    @Test(arguments: clips) func timesAndAudioSurvive(_ name: String) throws {
+        let folder = try TemporaryFolder()
+        let clip = shared.appendingPathComponent("clips/\(name)").path
+        // A second, cut without re-encoding, so that the whole cut can be compared.
+        let input = folder.path("cut.mkv"), output = folder.path("out.mkv"), report = folder.path("report.json")
+        try Tool.ffmpeg(["-i", clip, "-t", "1", "-map", "0:v:0", "-map", "0:a?", "-c", "copy", input])
+        let outcome = try Binary.run([
+            "apply", input, "-r", shared.appendingPathComponent("references/03.jpg").path, "-o", output, "--preset", "ultrafast", "--report", report,
+        ])
+        #expect(outcome.code == 0, "\(outcome.errors)")
+        #expect(try Tool.times(output) == Tool.times(input))
+        #expect(try Tool.audioPackets(output) == Tool.audioPackets(input))
+        let values = try #require(try JSONSerialization.jsonObject(with: Data(contentsOf: URL(fileURLWithPath: report))) as? [String: Any])
+        let frames = try #require(values["frames"] as? Int), made = try #require(values["frames_with_faces"] as? Int)
+        #expect(made == frames, "every clip begins with a face")
+        #expect(values["most_faces"] as? Int == 1)
+    }
+
+    /// The face leaves for titles and clouds: nothing may be made up there.
+    @Test func nothingIsLeftInTheAir() throws {
+        let folder = try TemporaryFolder()
+        let output = folder.path("out.mkv"), report = folder.path("report.json")
+        let clip = shared.appendingPathComponent("clips/face_noface.mov").path
+        let outcome = try Binary.run([
+            "apply", clip, "-r", shared.appendingPathComponent("references/09.jpg").path, "-o", output, "--encoder", "ffv1", "--start", "2", "--report", report,
+        ])
+        #expect(outcome.code == 0, "\(outcome.errors)")
+        let source = try Tool.pictureHashes(clip, format: "yuv420p"), made = try Tool.pictureHashes(output, format: "yuv420p")
+        let same = zip(source.suffix(85), made.suffix(85)).count { $0 == $1 }
+        #expect(same == 85, "titles and clouds only")
+    }
+}

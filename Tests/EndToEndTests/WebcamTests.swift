@@ -1,0 +1,38 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// `ssat-live webcam` without devices: a clip in real time as the camera, a recording as the output.
+@Suite struct WebcamTests {
+    @Test func recordsMadeUpPicturesOnly() throws {
+        let folder = try TemporaryFolder()
+        let output = folder.path("out.mkv"), report = folder.path("report.json")
+        let outcome = try Binary.run([
+            "webcam", "-r", Binary.reference("plum"), "-d", Binary.clip, "-o", output, "-o", "null", "--duration", "3", "--report", report, "--progress", "none",
+        ])
+        #expect(outcome.code == 0, "\(outcome.errors)")
+        let values = try #require(try JSONSerialization.jsonObject(with: Data(contentsOf: URL(fileURLWithPath: report))) as? [String: Any])
+        let shown = try #require(values["shown"] as? Int), captured = try #require(values["captured"] as? Int)
+        #expect(shown > 5 && shown <= captured && captured <= 80, "real time: 25 frames a second")
+        let times = try Tool.times(output)
+        #expect(times.count > 5 && zip(times, times.dropFirst()).allSatisfy { $0 < $1 })
+    }
+
+    @Test func errors() throws {
+        for (arguments, code, text) in [
+            (["-d", "/dev/video99", "-o", "null"], Int32(5), "no such device"), (["-d", "missing.mp4", "-o", "null"], 2, "missing.mp4"),
+            (["-d", Binary.clip, "-o", "/dev/video99"], 5, "no such device"), (["-d", Binary.clip], 5, "no virtual camera"),
+            (["-d", Binary.clip, "-o", "null", "--size", "big"], 64, "--size"), (["-d", Binary.clip, "-o", "null", "--on-demand"], 64, "--on-demand"),
+        ] {
+            let outcome = try Binary.run(["webcam", "-r", Binary.reference("plum"), "--progress", "none"] + arguments)
+            #expect(outcome.code == code && outcome.errors.contains(text), "\(arguments): \(outcome.code) \(outcome.errors)")
+        }
+    }
+
+    @Test func doctor() throws {
+        let plain = try Binary.run(["doctor"]), json = try Binary.run(["doctor", "--json"])
+        #expect(plain.code == 0 && plain.text.contains("kernels for") && plain.text.contains("virtual cameras"))
+        let values = try #require(try JSONSerialization.jsonObject(with: json.output) as? [String: Any])
+        #expect(values["devices"] is [Any] && values["instruction_set"] is String)
+    }
+}

@@ -1,0 +1,133 @@
+// The other programs of the tests: one that plays a clip into a loopback device as a camera would, one that reads a device as a
+// video call would, one that compares recordings. Plain V4L2, nothing of ssat-live.
+//   rig play DEVICE FILE WIDTH HEIGHT FPS        YUYV frames, over and over, until killed
+//   rig read DEVICE COUNT SECONDS FILE           whole frames as the device gives them; prints format and how many came
+//   rig size DEVICE WIDTH HEIGHT                 sets an output's format (YU12), as another program would, and leaves it
+//   rig watch DEVICE SECONDS                     opens and streams for so long, keeps nothing
+//   rig compare BARE MADE WIDTH HEIGHT           YU12 recordings; see below
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/videodev2.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+static double now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return t.tv_sec + t.tv_nsec / 1e9;
+}
+
+static int fail(const char *what) {
+  printf("rig: %s: %s\n", what, strerror(errno));
+  return 1;
+}
+
+static int open_output(const char *path, int width, int height, unsigned format) {
+  int device = open(path, O_RDWR);
+  struct v4l2_format f = {.type = V4L2_BUF_TYPE_VIDEO_OUTPUT};
+  f.fmt.pix.width = width, f.fmt.pix.height = height, f.fmt.pix.pixelformat = format, f.fmt.pix.field = V4L2_FIELD_NONE;
+  if (device < 0 || ioctl(device, VIDIOC_S_FMT, &f) < 0) return -1;
+  return device;
+}
+
+static int play(char **a) {
+  int width = atoi(a[2]), height = atoi(a[3]), size = width * height * 2;
+  int device = open_output(a[0], width, height, V4L2_PIX_FMT_YUYV), file = open(a[1], O_RDONLY);
+  if (device < 0 || file < 0) return fail("play");
+  char *frame = malloc(size);
+  for (;;) {
+    if (read(file, frame, size) != size) {
+      lseek(file, 0, SEEK_SET);
+      continue;
+    }
+    if (write(device, frame, size) != size) return fail("write");
+    usleep((useconds_t)(1e6 / atof(a[4])));
+  }
+}
+
+/// Streams from a device by mapped buffers; writes whole frames to `out` unless it is null.
+static int stream(const char *path, int count, double seconds, FILE *out) {
+  int device = open(path, O_RDWR | O_NONBLOCK);
+  struct v4l2_format f = {.type = V4L2_BUF_TYPE_VIDEO_CAPTURE};
+  if (device < 0 || ioctl(device, VIDIOC_G_FMT, &f) < 0) return fail("open a reader");
+  struct v4l2_requestbuffers r = {.count = 4, .type = V4L2_BUF_TYPE_VIDEO_CAPTURE, .memory = V4L2_MEMORY_MMAP};
+  if (ioctl(device, VIDIOC_REQBUFS, &r) < 0) return fail("buffers");
+  void *memory[32];
+  for (unsigned i = 0; i < r.count; i++) {
+    struct v4l2_buffer b = {.index = i, .type = r.type, .memory = r.memory};
+    if (ioctl(device, VIDIOC_QUERYBUF, &b) < 0) return fail("buffer");
+    memory[i] = mmap(0, b.length, PROT_READ | PROT_WRITE, MAP_SHARED, device, b.m.offset);
+    if (ioctl(device, VIDIOC_QBUF, &b) < 0) return fail("queue");
+  }
+  int type = r.type;
+  if (ioctl(device, VIDIOC_STREAMON, &type) < 0) return fail("start");
+  unsigned fourcc = f.fmt.pix.pixelformat;
+  printf("%ux%u %.4s", f.fmt.pix.width, f.fmt.pix.height, (char *)&fourcc);
+  int got = 0;
+  long long last = -1;
+  for (double end = now() + seconds; got < count && now() < end;) {
+    struct pollfd p = {device, POLLIN, 0};
+    if (poll(&p, 1, 200) <= 0) continue;
+    struct v4l2_buffer b = {.type = r.type, .memory = r.memory};
+    if (ioctl(device, VIDIOC_DQBUF, &b) < 0) {
+      if (errno == EAGAIN) continue;
+      return fail("dequeue");
+    }
+    long long time = b.timestamp.tv_sec * 1000000LL + b.timestamp.tv_usec;
+    if (time < last) printf(" BACKWARDS");
+    last = time;
+    if (b.bytesused != f.fmt.pix.sizeimage) printf(" SHORT");
+    if (out) fwrite(memory[b.index], 1, b.bytesused, out);
+    got++;
+    ioctl(device, VIDIOC_QBUF, &b);
+  }
+  printf(" %d frames\n", got);
+  return got == 0;
+}
+
+/// Of every frame of `made`: flat (the placeholder), blurred (no edges left), bare (the same as a bare frame), or made up
+/// (like a bare frame but for some of it). Counts each.
+static int compare(char **a) {
+  int width = atoi(a[2]), height = atoi(a[3]), luma = width * height, size = luma * 3 / 2;
+  FILE *bare = fopen(a[0], "rb"), *made = fopen(a[1], "rb");
+  if (!bare || !made) return fail("compare");
+  static unsigned char all[64][1 << 20], frame[1 << 20];
+  int count = 0, flat = 0, blurred = 0, same = 0, up = 0, other = 0;
+  while (count < 64 && fread(all[count], 1, size, bare) == (size_t)size) count++;
+  while (fread(frame, 1, size, made) == (size_t)size) {
+    long edges = 0;
+    for (int i = 1; i < luma; i++) edges += abs(frame[i] - frame[i - 1]) > 12;
+    int lowest = 255, highest = 0;
+    for (int i = 0; i < luma; i++) lowest = frame[i] < lowest ? frame[i] : lowest, highest = frame[i] > highest ? frame[i] : highest;
+    double best = 1;
+    for (int k = 0; k < count; k++) {
+      long changed = 0;
+      for (int i = 0; i < size; i++) changed += abs(frame[i] - all[k][i]) > 3;
+      if ((double)changed / size < best) best = (double)changed / size;
+    }
+    if (highest - lowest < 3) flat++;
+    else if (edges < luma / 400) blurred++;
+    else if (best < 0.0005) same++;
+    else if (best < 0.3) up++;
+    else other++;
+  }
+  printf("flat %d blurred %d bare %d made-up %d other %d\n", flat, blurred, same, up, other);
+  return 0;
+}
+
+int main(int n, char **a) {
+  setbuf(stdout, 0);
+  if (n == 7 && !strcmp(a[1], "play")) return play(a + 2);
+  if (n == 6 && !strcmp(a[1], "read")) return stream(a[2], atoi(a[3]), atof(a[4]), fopen(a[5], "wb"));
+  if (n == 5 && !strcmp(a[1], "size")) return open_output(a[2], atoi(a[3]), atoi(a[4]), V4L2_PIX_FMT_YUV420) < 0 ? fail("size") : 0;
+  if (n == 4 && !strcmp(a[1], "watch")) return stream(a[2], 1 << 30, atof(a[3]), 0);
+  if (n == 6 && !strcmp(a[1], "compare")) return compare(a + 2);
+  printf("rig: wrong call\n");
+  return 64;
+}
