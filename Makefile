@@ -4,7 +4,7 @@ PACKAGES = libavcodec-dev libavformat-dev libavutil-dev libswscale-dev libswresa
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 BINARY = .build/release/ssat-live
 
-.PHONY: setup build demo test test-training bench bench-kernels install uninstall
+.PHONY: setup build demo test test-training test-webcam bench bench-kernels install uninstall
 
 setup:
 	@dpkg -s $(PACKAGES) >/dev/null 2>&1 || ($(SUDO) apt-get update -qq && DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -qq $(PACKAGES))
@@ -21,6 +21,10 @@ test: setup
 
 test-training:
 	Training/smoke_test.sh
+
+# Boots a virtual machine with the kernel's own camera drivers; see Tests/VirtualMachine.
+test-webcam: build
+	Tests/VirtualMachine/run.sh
 
 bench-kernels: setup
 	SSAT_KERNEL_BENCH=1 swift test -c release --filter ConvolutionTests.bench

@@ -107,13 +107,14 @@ static void times(const float m[9], const float *v, float *o) {
   for (int i = 0; i < 3; i++) o[i] = m[i * 3] * v[0] + m[i * 3 + 1] * v[1] + m[i * 3 + 2] * v[2];
 }
 
-static void gate_colours(const float *gate, const float *colours, float *wash) {
+static void gate_colours(const float *gate, const float *colours, const float *pigment, float *wash) {
   static const float back[9] = {1, 0, 1.402f, 1, -0.344136f, -0.714136f, 1, 1.772f, 0};
   float sum[3] = {0, 0, 0}, part[3];
   for (int k = 0; k < 3; k++) {
     times(to_luma_chroma, colours + 3 + 3 * k, part);
     for (int i = 0; i < 3; i++) sum[i] += sigmoid(gate[3 * k + i]) * part[i];
   }
+  for (int i = 0; i < 3; i++) sum[i] += sigmoid(gate[9 + i]) * pigment[i];
   times(back, sum, wash);
 }
 
@@ -130,13 +131,15 @@ static void active_cells(const float *weight, uint8_t active[64 * 64]) {
 }
 
 void ssat_assemble_change(const float *gate, int32_t gate_row, int32_t gate_pixel, const float *head, int32_t head_row,
-                          int32_t head_pixel, const float *colours, const float *weight, float *wash, float *change) {
+                          int32_t head_pixel, const float *colours, const float *pigment, const float *weight, float *wash,
+                          float *change) {
   uint8_t active[64 * 64];
   active_cells(weight, active);
   for (int y = 0; y < 64; y++)
     for (int x = 0; x < 64; x++) {
       int i = y * 64 + x;
-      if (active[i]) gate_colours(gate + (ptrdiff_t)y * gate_row + (ptrdiff_t)x * gate_pixel, colours + i * 12, wash + i * 3);
+      if (active[i])
+        gate_colours(gate + (ptrdiff_t)y * gate_row + (ptrdiff_t)x * gate_pixel, colours + i * 12, pigment + i * 3, wash + i * 3);
     }
   // Half-pixel centres: output row y reads input rows around (y + 0.5) / 4 - 0.5; the fraction is one of four.
   static const float fraction[4] = {0.625f, 0.875f, 0.125f, 0.375f};

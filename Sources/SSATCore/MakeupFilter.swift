@@ -173,7 +173,7 @@ public final class MakeupFilter: @unchecked Sendable {
         let view = clear[0].0
         let network = try SSAT(weights: Models.ssatLive(precision), precision: precision)
         network.encode(crop: view.crop, classes: view.parsing, uv: view.uvFeatures)
-        return network.makeLook(crop: view.crop)
+        return network.makeLook()
     }
 
     /// The reference's colours as the correspondence lays them on each face's crop: 256x256x3, mid-grey where nothing goes.

@@ -27,7 +27,10 @@ func reporting(_ body: () throws -> Void) throws {
                 case .usage: .usage
                 }
             case let error as LookError:
-                if case .notALook = error { .invalidModel } else { .unreadableInput }
+                switch error {
+                case .notALook, .otherWeights: .invalidModel
+                case .noFace, .severalFaces: .unreadableInput
+                }
             case let error as SafetensorsError:
                 switch error {
                 case .unwritable: .internalFailure

@@ -98,6 +98,10 @@ import Testing
         for i in 0..<8 { hostile[i] = 0xff }
         try expect(apply(Binary.clip, reference: make("hostile.look", hostile)), code: 6, mentions: "hostile.look")
         try expect(apply(Binary.clip, reference: make("empty.look", Data())), code: 6, mentions: "empty.look")
+        var other = data
+        let name = try #require(other.range(of: Data("\"weights\":\"".utf8)))
+        other[name.upperBound] ^= 1
+        try expect(apply(Binary.clip, reference: make("other.look", other)), code: 6, mentions: "other.look", "another version")
         try expect(apply(Binary.clip, reference: folder.path("missing.look")), code: 2, mentions: "missing.look")
         try expect(["look", "show", try make("words.look", Data("words".utf8))], code: 6, mentions: "words.look")
     }

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 
 from .graph import FloatGraph, Int8Graph
-from .networks.ssat_live import LUMA_CHROMA, SSATLive, change_basis, soften, uv_features
+from .networks.ssat_live import LUMA_CHROMA, PIGMENT, SSATLive, change_basis, soften, uv_features
 from .networks.ssat_live_graph import decode, encode, makeup_features
 from .train_ssat import Pairs
 from .transfer import makeup_positions, skin_cells, skin_colour
@@ -25,12 +25,13 @@ def decoder_inputs(network, batch):
     """What the decoder receives for a wearing b's makeup: warped makeup and the twelve colour channels, 64x64."""
     a, b = batch["a"] * 2 - 1, batch["b"] * 2 - 1
     _, key_a = network.encode(a, batch["pa"], batch["ua"])
-    _, key_b = network.encode(b, batch["pb"], batch["ub"])
+    features_b, key_b = network.encode(b, batch["pb"], batch["ub"])
     parsing_a, parsing_b = F.avg_pool2d(batch["pa"], 4), F.avg_pool2d(batch["pb"], 4)
     positions = makeup_positions(parsing_a)
     to_a, _ = network.correspondence(key_a, key_b, positions, makeup_positions(parsing_b))
-    makeup = to_a.warp(network.makeup(b))
-    tone = skin_colour(b, parsing_b) - skin_colour(a, parsing_a)
+    skin_b = skin_colour(b, parsing_b)
+    makeup = to_a.warp(network.makeup(b, features_b, skin_b))
+    tone = skin_b - skin_colour(a, parsing_a)
     warped = makeup[:, -3:] / 2
     difference = (warped - F.avg_pool2d(a, 4)) * 0.5
     relative = difference - tone * 0.5
@@ -42,23 +43,24 @@ def run(g, batch, makeup, colours, which="a"):
     bytes_ = torch.round(batch[which] * 255)
     picture = F.pixel_unshuffle(bytes_, 2)
     uv = uv_features(batch["u" + which].float())
+    skin = skin_colour(bytes_ / 127.5 - 1, F.avg_pool2d(batch["p" + which], 4)).expand(-1, -1, 64, 64)
     if isinstance(g, Int8Graph):
         picture = g.input("picture", picture, 1 / 127.5, 127.5)
-        uv = g.input("uv", (torch.round(uv * 127) + 128).clamp(0, 255), 1 / 127, 128)
+        uv, skin = (g.input(name, (torch.round(x * 127) + 128).clamp(0, 255), 1 / 127, 128) for name, x in (("uv", uv), ("skin", skin)))
     else:
         picture = g.input("picture", (picture - 127.5) / 127.5)
-        uv = g.input("uv", uv)
+        uv, skin = g.input("uv", uv), g.input("skin", skin)
     parsing = g.input("parsing", F.pixel_unshuffle(batch["p" + which], 2))
     features, keys = encode(g, picture, parsing, uv)
-    made = makeup_features(g, picture)
+    made = makeup_features(g, picture, features, skin)
     gate, head = decode(g, features, g.calibrated_input("decoder.colours", colours), g.calibrated_input("decoder.makeup", makeup))
     return {"keys": keys, "makeup": made, "gate": gate, "head": head}
 
 
-def change(outputs, colours):
+def change(outputs, colours, makeup):
     gate = torch.sigmoid(outputs["gate"].float())
     gated = sum(gate[:, 3 * i:3 * i + 3] * change_basis(colours[:, 3 * i + 3:3 * i + 6], LUMA_CHROMA) for i in range(3))
-    wash = change_basis(gated, torch.linalg.inv(LUMA_CHROMA))
+    wash = change_basis(gated + gate[:, 9:] * makeup[:, PIGMENT], torch.linalg.inv(LUMA_CHROMA))
     return F.interpolate(wash, scale_factor=4, mode="bilinear", align_corners=False) + F.pixel_shuffle(outputs["head"].float(), 2)
 
 
@@ -122,7 +124,7 @@ def main():
         batch = pairs.batch(np.arange(60 + index, 61 + index))
         m, c = decoder_inputs(network, batch)
         mask = 1 - batch["pa"][:, [0, 3, 5, 6, 9]].sum(1, keepdim=True)
-        a, b = (change(run(g, batch, m, c), c) * mask for g in (exact, quantized))
+        a, b = (change(run(g, batch, m, c), c, m) * mask for g in (exact, quantized))
         errors.append(-10 * torch.log10(((a - b) ** 2).mean().clamp_min(1e-12)).item())
     print("int8 against f32, PSNR:", np.round(errors, 1))
 
@@ -151,8 +153,8 @@ def main():
     # The whole transfer, f32, from the pictures: correspondence included.
     rounded = SSATLive().eval()
     rounded.load_state_dict(state["average"])
-    tensors["float.change"] = (change(float_outputs, colours))[0, :, ::4, ::4].permute(1, 2, 0)
-    tensors["int8.change"] = (change(int8_outputs, colours))[0, :, ::4, ::4].permute(1, 2, 0)
+    tensors["float.change"] = change(float_outputs, colours, makeup)[0, :, ::4, ::4].permute(1, 2, 0)
+    tensors["int8.change"] = change(int8_outputs, colours, makeup)[0, :, ::4, ::4].permute(1, 2, 0)
     tensors["makeup"] = makeup[0].permute(1, 2, 0)
     tensors["colours"] = colours[0].permute(1, 2, 0)
     tensors["float.gate"], tensors["int8.gate"] = (x["gate"][0, :, ::2, ::2].permute(1, 2, 0).float() for x in (float_outputs, int8_outputs))

@@ -31,12 +31,13 @@ void ssat_colour_maps(const float *average, const float *warped, const uint8_t *
 
 /// Assembles the predicted change, 256x256x3 in units of full scale:
 ///   wash   = gates in luma and chroma: sigmoid(gate[0..2]) of the difference + gate[3..5] of the relative one
-///            + gate[6..8] of the soft one, back in R'G'B'                               (64x64)
+///            + gate[6..8] of the soft one + gate[9..11] of the pigment, back in R'G'B'  (64x64)
 ///   change = (bilinear x4 of wash + pixel_shuffle(head, 2)) * weight                   (256x256)
-/// `gate` 64x64x9 and `head` 128x128x12 are f32 maps with the given strides; `colours` as `ssat_colour_maps` makes them;
-/// `weight` 256x256. `wash` is scratch of 64x64x3 floats.
+/// `gate` 64x64x12 and `head` 128x128x12 are f32 maps with the given strides; `colours` as `ssat_colour_maps` makes them;
+/// `pigment` 64x64x3, luma and chroma; `weight` 256x256. `wash` is scratch of 64x64x3 floats.
 void ssat_assemble_change(const float *gate, int32_t gate_row, int32_t gate_pixel, const float *head, int32_t head_row,
-                          int32_t head_pixel, const float *colours, const float *weight, float *wash, float *change);
+                          int32_t head_pixel, const float *colours, const float *pigment, const float *weight, float *wash,
+                          float *change);
 
 /// The best class of every pixel, 2 size x 2 size, the first of equal ones. `scores`: size x size x (classes x 2 x 2), as before
 /// pixel_shuffle(2).

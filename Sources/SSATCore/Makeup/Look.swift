@@ -59,6 +59,7 @@ public final class Look: @unchecked Sendable {
     public convenience init(contentsOfFile path: String) throws {
         let file = try Safetensors(path: path)
         guard file.metadata["format"] == Self.format else { throw LookError.notALook(path) }
+        guard try file.metadata["weights"] == Models.identity() else { throw LookError.otherWeights(path) }
         let keys = try file.floats(named: "keys", shape: nil)
         let values = try file.floats(named: "values", shape: nil)
         let skin = try file.floats(named: "skin_colour", shape: [3])
@@ -73,7 +74,7 @@ public final class Look: @unchecked Sendable {
     /// Writes a `.look` file (safetensors), aside and then renamed.
     public func write(toFile path: String, name: String) throws {
         let channels = SymmetricCorrespondence.channels
-        var writer = Safetensors.Writer(metadata: ["format": Self.format, "name": name])
+        var writer = Safetensors.Writer(metadata: ["format": Self.format, "name": name, "weights": try Models.identity()])
         writer.add("keys", shape: [count, channels], floats: keys)
         writer.add("values", shape: [count, channels], floats: values)
         writer.add("skin_colour", shape: [3], floats: [skinColour.x, skinColour.y, skinColour.z])
@@ -83,12 +84,15 @@ public final class Look: @unchecked Sendable {
 
 public enum LookError: Error, CustomStringConvertible {
     case notALook(String)
+    /// Made by another version: its features mean nothing to these weights.
+    case otherWeights(String)
     case noFace(String)
     case severalFaces(String, Int)
 
     public var description: String {
         switch self {
         case .notALook(let path): "\(path): not a look of this program, or damaged; make it again with 'ssat-live look create'"
+        case .otherWeights(let path): "\(path): was made by another version of this program; make it again from its photo with 'ssat-live look create'"
         case .noFace(let path): "\(path): no face found in the reference; use a photo with one clear face"
         case .severalFaces(let path, let count): "\(path): \(count) faces found in the reference; crop it to one face"
         }

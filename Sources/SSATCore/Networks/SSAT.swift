@@ -8,19 +8,18 @@ package final class SSAT: @unchecked Sendable {
     package static let size = 256
 
     private let network: Network
-    private let encoderSteps: Int
+    /// Steps of the per-frame encoders, of the makeup encoder (for a reference only), of the decoder.
+    private let encoding, makeupEncoding, decoding: Range<Int>
     private let precision: Precision
     private let temperature: Float
     private let kernels: UnsafePointer<ssat_kernels>
-    private let picture, parsing, uvFeatures, keys, makeup, colours, gate, head: Tensor
+    private let picture, parsing, uvFeatures, keys, skinMap, makeupFeatures, makeup, colours, gate, head: Tensor
     package let correspondence = Box()
-
-    private let makeupNetwork: Network
-    private let makeupPicture, makeupFeatures: Tensor
 
     private var average = [Float](repeating: 0, count: 64 * 64 * 3)
     /// Reference colour carried to every 64x64 cell of the source, in [-1, 1]; 0 where none was. Of the last `transfer`.
     package private(set) var warped = [Float](repeating: 0, count: 64 * 64 * 3)
+    private var pigment = [Float](repeating: 0, count: 64 * 64 * 3)
     private var skin = [UInt8](repeating: 0, count: 64 * 64)
     private var colourMaps = [Float](repeating: 0, count: 64 * 64 * 12)
     private var scratch = [Float](repeating: 0, count: 64 * 64 * 8)
@@ -47,7 +46,10 @@ package final class SSAT: @unchecked Sendable {
         let content = try ContentEncoder(picture: picture, into: &builder)
         let semantic = try SemanticEncoder(parsing: parsing, uvFeatures: uvFeatures, into: &builder)
         keys = try FeatureFusion(content: content, semantic: semantic, uvFeatures: uvFeatures, into: &builder).keys
-        encoderSteps = builder.stepCount
+        encoding = 0..<builder.stepCount
+        skinMap = builder.input(height: 64, width: 64, channels: 3, quantization: Quantization(scale: 1 / 127, zeroPoint: 128))
+        makeupFeatures = try MakeupEncoder(picture: picture, content: content, semantic: semantic, skin: skinMap, into: &builder).features
+        makeupEncoding = encoding.upperBound..<builder.stepCount
         makeup = builder.input(
             height: 64, width: 64, channels: 64, quantization: try builder.quantization("decoder.makeup"))
         colours = builder.input(
@@ -55,12 +57,11 @@ package final class SSAT: @unchecked Sendable {
         let decoder = try Decoder(content: content, semantic: semantic, colours: colours, makeup: makeup, into: &builder)
         gate = decoder.gate
         head = decoder.head
+        decoding = makeupEncoding.upperBound..<builder.stepCount
         network = builder.build()
-
-        var second = NetworkBuilder(weights: weights, precision: precision, instructionSet: instructionSet)
-        makeupPicture = second.input(height: 128, width: 128, channels: 12, quantization: pixel)
-        makeupFeatures = try MakeupEncoder(picture: makeupPicture, into: &second).features
-        makeupNetwork = second.build()
+        guard makeupFeatures.channels == 61, gate.channels == 12, head.channels == 12 else {
+            throw SafetensorsError.malformed("SSAT weights", "\(makeupFeatures.channels) makeup features, \(gate.channels) gates, \(head.channels) head values")
+        }
     }
 
     /// Content, semantics and keys of a crop.
@@ -83,25 +84,21 @@ package final class SSAT: @unchecked Sendable {
         }
         ssat_average_blocks(crop, &average)
         measureSkin(classes)
-        network.run(0..<encoderSteps)
+        network.run(encoding)
         let map = network.floats(keys)
         correspondence.value.prepare(keys: map, rowStride: keys.rowStride, pixelStride: keys.pixelStride, parsing: classes)
         markSkin(classes)
     }
 
     /// The look of the crop that was encoded last.
-    package func makeLook(crop: UnsafePointer<UInt8>) -> Look {
-        let size = Int32(Self.size)
-        if precision == .int8 {
-            ssat_picture_to_tensor_u8(
-                crop, size, makeupNetwork.bytes(makeupPicture), Int32(makeupPicture.rowStride), Int32(makeupPicture.pixelStride))
-        } else {
-            ssat_picture_to_tensor_f32(
-                crop, size, makeupNetwork.floats(makeupPicture), Int32(makeupPicture.rowStride), Int32(makeupPicture.pixelStride))
+    package func makeLook() -> Look {
+        withUnsafeBytes(of: (skinColour.x, skinColour.y, skinColour.z)) {
+            let colour = $0.bindMemory(to: Float.self).baseAddress!
+            for cell in 0..<64 * 64 { store(colour, 3, skinMap, cell / 64, cell % 64) }
         }
-        makeupNetwork.run()
+        network.run(makeupEncoding)
         let positions = correspondence.value.positions
-        let features = makeupNetwork.floats(makeupFeatures)
+        let features = network.floats(makeupFeatures)
         var values: [Float] = []
         values.reserveCapacity(positions.count * 64)
         for position in positions {
@@ -126,10 +123,13 @@ package final class SSAT: @unchecked Sendable {
         _ look: Look, tone: SIMD3<Float>, weight: UnsafePointer<Float>, change: UnsafeMutablePointer<Float>
     ) {
         clear(makeup)
-        for i in warped.indices { warped[i] = 0 }
+        for i in warped.indices { (warped[i], pigment[i]) = (0, 0) }
         correspondence.value.warp(look, temperature: temperature, precision: precision, kernels: kernels) { cell, values in
             store(values, 64, makeup, cell / 64, cell % 64)
-            for c in 0..<3 { warped[cell * 3 + c] = values[61 + c] / 2 }
+            for c in 0..<3 {
+                warped[cell * 3 + c] = values[61 + c] / 2
+                pigment[cell * 3 + c] = values[MakeupEncoder.pigment.lowerBound + c]
+            }
         }
         withUnsafeBytes(of: (tone.x, tone.y, tone.z)) {
             ssat_colour_maps(average, warped, skin, $0.bindMemory(to: Float.self).baseAddress!, &colourMaps, &scratch)
@@ -137,10 +137,10 @@ package final class SSAT: @unchecked Sendable {
         colourMaps.withUnsafeBufferPointer { maps in
             for cell in 0..<64 * 64 { store(maps.baseAddress! + cell * 12, 12, colours, cell / 64, cell % 64) }
         }
-        network.run(encoderSteps..<network.stepCount)
+        network.run(decoding)
         ssat_assemble_change(
             network.floats(gate), Int32(gate.rowStride), Int32(gate.pixelStride), network.floats(head), Int32(head.rowStride),
-            Int32(head.pixelStride), colourMaps, weight, &wash, change)
+            Int32(head.pixelStride), colourMaps, pigment, weight, &wash, change)
     }
 
     /// Runs the decoder alone on given maps (64x64x64 and 64x64x12), for tests.
@@ -153,14 +153,14 @@ package final class SSAT: @unchecked Sendable {
                 }
             }
         }
-        network.run(encoderSteps..<network.stepCount)
+        network.run(decoding)
     }
 
     package func rawKey(_ y: Int, _ x: Int, _ c: Int) -> Float { network.floats(keys)[y * keys.rowStride + x * keys.pixelStride + c] }
     package func rawGate(_ y: Int, _ x: Int, _ c: Int) -> Float { network.floats(gate)[y * gate.rowStride + x * gate.pixelStride + c] }
     package func rawHead(_ y: Int, _ x: Int, _ c: Int) -> Float { network.floats(head)[y * head.rowStride + x * head.pixelStride + c] }
     package func rawMakeup(_ y: Int, _ x: Int, _ c: Int) -> Float {
-        makeupNetwork.floats(makeupFeatures)[y * makeupFeatures.rowStride + x * makeupFeatures.pixelStride + c]
+        network.floats(makeupFeatures)[y * makeupFeatures.rowStride + x * makeupFeatures.pixelStride + c]
     }
 
     private func store(_ values: UnsafePointer<Float>, _ count: Int, _ tensor: Tensor, _ y: Int, _ x: Int) {

@@ -47,6 +47,31 @@ class Encoder(nn.Module):
         return fine, self.residual(self.down(fine))
 
 
+class MakeupEncoder(nn.Module):
+    """Em (paper, section 3.2). Runs once a reference, so its size costs a video nothing. Beside the picture it sees what part of the
+    face every cell is and the person's skin colour: whether a lid is dark by shadow or by light cannot be told from its colour alone.
+    """
+
+    def __init__(self, width, semantic_width):
+        super().__init__()
+        self.stem = convolution(12, width)
+        self.down = convolution(width + semantic_width, 2 * width, stride=2)
+        self.mix = convolution(2 * width + 2 * width + 2 * semantic_width + UV_FEATURES + 3, 2 * width, kernel=1)
+        self.deep = convolution(2 * width, 96, stride=2)
+        self.deep_residual = ResidualBlock(96)
+        self.merge = convolution(2 * width + 96, 2 * width, kernel=1)
+        self.residual = nn.Sequential(*[ResidualBlock(2 * width) for _ in range(3)])
+
+    def forward(self, picture, content, semantic_fine, semantic, skin):
+        """skin: n x 3 x 1 x 1, mean skin colour in [-1, 1]."""
+        fine = self.stem(F.pixel_unshuffle(picture, 2))
+        x = self.down(torch.cat([fine, semantic_fine], 1))
+        x = self.mix(torch.cat([x, content, semantic, skin.to(x.dtype).expand(-1, -1, *x.shape[-2:])], 1))
+        x = self.residual[0](x)
+        deep = F.interpolate(self.deep_residual(self.deep(x)), scale_factor=2, mode="nearest")
+        return self.residual[1:](self.merge(torch.cat([x, deep], 1)))
+
+
 class FeatureFusion(nn.Module):
     """FFM (paper, section 3.2): content and semantic maps of all depths become one key per 64x64 position."""
 
@@ -112,6 +137,9 @@ def uv_features(uv):
 # R'G'B' differences to luma and two chroma differences (BT.601), so that a gate can open for colour and stay shut for shading.
 LUMA_CHROMA = torch.tensor([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
 SOFTENING_RADIUS = 2
+# Channels of the makeup map that are a colour change by themselves (luma and chroma, units of [0, 1]): what the makeup encoder
+# believes was put on. The differences of two faces' colours hold their shading too.
+PIGMENT = slice(58, 61)
 
 
 def soften(maps, mask):
@@ -134,7 +162,7 @@ class Decoder(nn.Module):
         super().__init__()
         self.input = nn.Conv2d(2 * width + 12 + 2 * semantic_width + UV_FEATURES, 2 * width, 1)
         self.block1 = ModulatedBlock(2 * width, 2 * width, makeup_channels)
-        self.gate = nn.Conv2d(2 * width, 9, 3, 1, 1)
+        self.gate = nn.Conv2d(2 * width, 12, 3, 1, 1)
         self.register_buffer("basis", LUMA_CHROMA, persistent=False)
         self.register_buffer("basis_inverse", torch.linalg.inv(LUMA_CHROMA), persistent=False)
         self.block2 = ModulatedBlock(2 * width, width, makeup_channels)
@@ -158,6 +186,7 @@ class Decoder(nn.Module):
         x = self.block1(self.input(torch.cat([content, warped, difference, relative, soft, semantic], 1)), makeup)
         gate = torch.sigmoid(self.gate(x).float())
         gated = sum(gate[:, 3 * i:3 * i + 3] * change_basis(d.float(), self.basis) for i, d in enumerate((difference, relative, soft)))
+        gated = gated + gate[:, 9:] * makeup[:, PIGMENT].float()
         wash = F.interpolate(change_basis(gated, self.basis_inverse), scale_factor=4, mode="bilinear", align_corners=False)
         x = F.interpolate(self.block2(x, makeup), scale_factor=2, mode="nearest")
         x = self.block3(self.skip(torch.cat([x, content_fine, semantic_fine], 1)), makeup)
@@ -172,7 +201,7 @@ class SSATLive(nn.Module):
     def __init__(self, width=32, semantic_width=16, makeup_channels=64, key_channels=64):
         super().__init__()
         self.content_encoder = Encoder(3, width, 2)
-        self.makeup_encoder = Encoder(3, width, 1)
+        self.makeup_encoder = MakeupEncoder(width, semantic_width)
         self.semantic_encoder = Encoder(CLASSES, semantic_width, 0)
         self.feature_fusion = FeatureFusion(width, semantic_width, key_channels)
         self.makeup_projection = nn.Conv2d(2 * width, makeup_channels - 3, 1)
@@ -187,10 +216,11 @@ class SSATLive(nn.Module):
         key = self.feature_fusion(content_fine, content, semantic)
         return (content_fine, content, semantic_fine, semantic), key
 
-    def makeup(self, picture):
-        """61 makeup features and the picture's own 64x64 average colour (times 2)."""
+    def makeup(self, picture, features, skin):
+        """61 makeup features, of which the last three are the pigment, and the picture's own 64x64 average colour (times 2)."""
+        _, content, semantic_fine, semantic = features
         colour = F.avg_pool2d(picture, 4) * 2
-        return torch.cat([self.makeup_projection(self.makeup_encoder(picture)[1]), colour], 1)
+        return torch.cat([self.makeup_projection(self.makeup_encoder(picture, content, semantic_fine, semantic, skin)), colour], 1)
 
     def correspondence(self, key_a, key_b, valid_a, valid_b):
         """SSCFT (paper, section 3.3), between face positions only: b's values at a's positions, and the reverse."""
@@ -260,15 +290,26 @@ def from_notebook(state):
 
 
 def widen(state):
-    """A checkpoint without soft colour and with gates per R'G'B' channel, made to fit: new inputs weigh nothing, gates take the mean."""
-    if state["decoder.gate.weight"].shape[0] == 9:
-        return state
+    """Weights of an earlier form, made to fit: its gates take their mean, the makeup encoder that saw the picture only gets its new
+    inputs and layers as they are at the start, the pigment begins at nothing."""
     state = dict(state)
-    weight, columns = state["decoder.input.weight"], state["decoder.input.weight"].shape[0] + 9
-    new = torch.zeros(weight.shape[0], 3, 1, 1)
-    state["decoder.input.weight"] = torch.cat([weight[:, :columns], new, weight[:, columns:]], 1)
-    weight, bias = state["decoder.gate.weight"], state["decoder.gate.bias"]
-    groups = [weight[:3].mean(0, keepdim=True), weight[3:].mean(0, keepdim=True)]
-    state["decoder.gate.weight"] = torch.cat([g.expand(3, -1, -1, -1) for g in groups] + [torch.zeros(3, *weight.shape[1:])])
-    state["decoder.gate.bias"] = torch.cat([bias[:3].mean().expand(3), bias[3:].mean().expand(3), torch.full((3,), -1.0)])
-    return state
+    fresh = SSATLive().state_dict()
+    weight = state["decoder.gate.weight"]
+    if weight.shape[0] == 6:
+        projection, columns = state["decoder.input.weight"], state["decoder.input.weight"].shape[0] + 9
+        new = torch.zeros(projection.shape[0], 3, 1, 1)
+        state["decoder.input.weight"] = torch.cat([projection[:, :columns], new, projection[:, columns:]], 1)
+        bias = state["decoder.gate.bias"]
+        groups = [weight[:3].mean(0, keepdim=True), weight[3:].mean(0, keepdim=True)]
+        state["decoder.gate.weight"] = weight = torch.cat([g.expand(3, -1, -1, -1) for g in groups] + [torch.zeros(3, *weight.shape[1:])])
+        state["decoder.gate.bias"] = torch.cat([bias[:3].mean().expand(3), bias[3:].mean().expand(3), torch.full((3,), -1.0)])
+    if weight.shape[0] == 9:
+        state["decoder.gate.weight"] = torch.cat([weight, torch.zeros(3, *weight.shape[1:])])
+        state["decoder.gate.bias"] = torch.cat([state["decoder.gate.bias"], torch.zeros(3)])
+        down = fresh["makeup_encoder.down.0.weight"].clone()
+        down[:, : state["makeup_encoder.down.0.weight"].shape[1]] = state["makeup_encoder.down.0.weight"]
+        state["makeup_encoder.down.0.weight"] = down
+        state["makeup_projection.weight"] = state["makeup_projection.weight"].clone()
+        state["makeup_projection.bias"] = state["makeup_projection.bias"].clone()
+        state["makeup_projection.weight"][PIGMENT] = state["makeup_projection.bias"][PIGMENT] = 0
+    return {k: state.get(k, v) for k, v in fresh.items()}

@@ -22,8 +22,17 @@ def encode(g, picture, parsing, uv):
     return (content_fine, content, semantic_fine, semantic), keys
 
 
-def makeup_features(g, picture):
-    _, x = encoder(g, "makeup_encoder", picture, 1)
+def makeup_features(g, picture, features, skin):
+    """`skin`: the mean skin colour in every cell."""
+    _, content, semantic_fine, semantic = features
+    fine = g.convolution("makeup_encoder.stem", picture)
+    x = g.convolution("makeup_encoder.down", g.concatenate([fine, semantic_fine]), stride=2)
+    x = g.convolution("makeup_encoder.mix", g.concatenate([x, content, semantic, skin]), kernel=1)
+    x = g.residual_block("makeup_encoder.residual.0", x)
+    deep = g.residual_block("makeup_encoder.deep_residual", g.convolution("makeup_encoder.deep", x, stride=2))
+    x = g.convolution("makeup_encoder.merge", g.concatenate([x, g.upsample(deep)]), kernel=1)
+    for index in (1, 2):
+        x = g.residual_block(f"makeup_encoder.residual.{index}", x)
     return g.convolution("makeup_projection", x, kernel=1, activation="none", float_output=True)
 
 
