@@ -18,6 +18,7 @@ demo: build
 
 test: setup
 	swift test -c release
+	Tests/Arm/run.sh
 
 test-training:
 	Training/smoke_test.sh

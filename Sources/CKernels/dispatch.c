@@ -9,6 +9,10 @@ static uint64_t enabled_state(void) {
   __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
   return ((uint64_t)high << 32) | low;
 }
+#elif defined(__aarch64__)
+#include <sys/auxv.h>
+
+enum { hwcap_dot_product = 1 << 20 };  // HWCAP_ASIMDDP
 #endif
 
 ssat_level ssat_detect_level(void) {
@@ -22,6 +26,8 @@ ssat_level ssat_detect_level(void) {
   // The system saves the mask registers and all of zmm.
   if ((b & wanted) == wanted && (c & bit_AVX512VNNI) && (state & 0xe6) == 0xe6) return SSAT_LEVEL_AVX512VNNI;
   return SSAT_LEVEL_AVX2;
+#elif defined(__aarch64__)
+  return getauxval(AT_HWCAP) & hwcap_dot_product ? SSAT_LEVEL_NEON : SSAT_LEVEL_REFERENCE;
 #else
   return SSAT_LEVEL_REFERENCE;
 #endif
@@ -34,6 +40,8 @@ const ssat_kernels *ssat_kernels_for_level(ssat_level level) {
 #if defined(__x86_64__)
     case SSAT_LEVEL_AVX2: return &ssat_avx2_kernels;
     case SSAT_LEVEL_AVX512VNNI: return &ssat_avx512vnni_kernels;
+#elif defined(__aarch64__)
+    case SSAT_LEVEL_NEON: return &ssat_neon_kernels;
 #endif
     default: return 0;
   }

@@ -18,6 +18,8 @@ extern const ssat_kernels ssat_reference_kernels;
 #if defined(__x86_64__)
 extern const ssat_kernels ssat_avx2_kernels;
 extern const ssat_kernels ssat_avx512vnni_kernels;
+#elif defined(__aarch64__)
+extern const ssat_kernels ssat_neon_kernels;
 #endif
 
 #endif

@@ -22,6 +22,7 @@ public final class MakeupFilter: @unchecked Sendable {
     public final class Analysis: @unchecked Sendable {
         var views: [FaceView] = []
         var time = 0.0
+        var outfit = Outfit(look: nil, recipe: Recipe())
         public var faceCount: Int { views.count }
         public var trackIDs: [Int] { views.map { $0.track.id } }
         /// 478 landmarks per face, in frame pixels.
@@ -46,8 +47,12 @@ public final class MakeupFilter: @unchecked Sendable {
     }
 
     private let tracker: FaceTracker
-    private let look: Look?
-    private let recipe: Recipe
+    /// What the faces of a frame wear. Chosen once a frame, so that no frame is mixed.
+    struct Outfit {
+        var look: Look?
+        var recipe: Recipe
+    }
+    private var outfit: Outfit
     private let eyeZone: [UInt8]
     private let lock = NSLock()
     private var networks: [SSAT] = []
@@ -68,8 +73,7 @@ public final class MakeupFilter: @unchecked Sendable {
     /// - Throws: `SafetensorsError` when the built-in weights are damaged.
     public init(look: Look?, recipe: Recipe = Recipe(), faces: FacePolicy = .all, precision: Precision = .int8, workers: Int = 1) throws {
         tracker = try FaceTracker(precision: precision, policy: faces)
-        self.look = look
-        self.recipe = recipe
+        outfit = Outfit(look: look, recipe: recipe)
         eyeZone = try Models.canonicalMesh().uint8s(named: "eye_zone", shape: [256, 256])
         for _ in 0..<max(workers, 1) {
             networks.append(try SSAT(weights: Models.ssatLive(precision), precision: precision))
@@ -83,17 +87,31 @@ public final class MakeupFilter: @unchecked Sendable {
         return body()
     }
 
+    /// What is worn from the next frame on. May be changed while frames are in work, on any thread.
+    public var look: Look? {
+        get { locked { outfit.look } }
+        set { locked { outfit.look = newValue } }
+    }
+
+    /// How strong it is, from the next frame on. Any thread.
+    public var recipe: Recipe {
+        get { locked { outfit.recipe } }
+        set { locked { outfit.recipe = newValue } }
+    }
+
     /// Finds, follows and parses the faces. `time` in seconds.
     public func analyze(_ frame: FrameView, time: Double) -> Analysis {
         let analysis = Analysis()
         analysis.time = time
+        analysis.outfit = locked { outfit }
         analysis.views = tracker.update(frame, time: time) { locked { views.popLast() } ?? FaceView() }
         return analysis
     }
 
     /// Predicts the change of every face.
     public func transfer(_ analysis: Analysis) {
-        guard let look, recipe.strength > 0, !analysis.views.isEmpty else { return }
+        let recipe = analysis.outfit.recipe
+        guard let look = analysis.outfit.look, recipe.strength > 0, !analysis.views.isEmpty else { return }
         let (network, buffers) = locked { (networks.removeLast(), scratch.removeLast()) }
         defer {
             locked {
@@ -105,12 +123,12 @@ public final class MakeupFilter: @unchecked Sendable {
             recipe.weigh(view, eyeZone: eyeZone, into: &buffers.weight, scratch: &buffers.soft)
             network.encode(crop: view.crop, classes: view.parsing, uv: view.uvFeatures)
             network.transfer(look, tone: look.skinColour - view.skinColour, weight: buffers.weight, change: &view.change)
-            if recipe.tone > 0 { addTone(look, view, buffers) }
+            if recipe.tone > 0 { addTone(look, recipe, view, buffers) }
         }
     }
 
     /// Moves all skin (face, ears, neck) by the difference of the two skin colours.
-    private func addTone(_ look: Look, _ view: FaceView, _ buffers: Scratch) {
+    private func addTone(_ look: Look, _ recipe: Recipe, _ view: FaceView, _ buffers: Scratch) {
         let shift = (look.skinColour - view.skinColour) * (0.5 * recipe.tone * recipe.strength)
         for i in 0..<256 * 256 {
             let k = view.parsing[i]
@@ -125,7 +143,7 @@ public final class MakeupFilter: @unchecked Sendable {
 
     /// Smooths the changes over time and adds them to the frame. Columns left of `firstColumn` stay as they are.
     public func finish(_ frame: FrameView, _ analysis: Analysis, firstColumn: Int = 0) {
-        if look != nil, recipe.strength > 0 {
+        if analysis.outfit.look != nil, analysis.outfit.recipe.strength > 0 {
             for view in analysis.views {
                 if temporalSmoothing { smooth(view) }
                 frame.add(view.change, view.cropToFrame, planes: &planes, firstColumn: firstColumn)

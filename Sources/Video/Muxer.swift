@@ -121,6 +121,7 @@ public final class Muxer: @unchecked Sendable {
         // Matroska stores presentation times only: without this it would shift everything by the encoder's delay.
         let format = String(cString: context.pointee.oformat.pointee.name)
         if format == "matroska" || format == "webm" { context.pointee.avoid_negative_ts = 0 }
+        keepStartTimes(source)
         let code = avformat_write_header(context, nil)
         guard code >= 0 else { throw VideoError.unwritable(path, "the container refuses these streams (\(VideoError.text(code)))") }
         headerWritten = true
@@ -171,6 +172,17 @@ public final class Muxer: @unchecked Sendable {
         to.pointee.disposition = from.pointee.disposition
         av_dict_copy(&to.pointee.metadata, from.pointee.metadata, 0)
         copied[index] = Int(to.pointee.index)
+    }
+
+    /// mov and mp4 store when a track begins in units of the movie, 1 ms if not told otherwise: too coarse for audio's first sample.
+    private func keepStartTimes(_ source: Demuxer?) {
+        guard let source else { return }
+        for index in copied.keys.sorted() {
+            let from = source.context.pointee.streams[index]!
+            guard from.pointee.codecpar.pointee.codec_type == AVMEDIA_TYPE_AUDIO else { continue }
+            av_opt_set_int(context.pointee.priv_data, "movie_timescale", Int64(from.pointee.codecpar.pointee.sample_rate), 0)
+            return
+        }
     }
 
     private func copyChapters(_ source: Demuxer) {

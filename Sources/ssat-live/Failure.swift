@@ -37,7 +37,7 @@ func reporting(_ body: () throws -> Void) throws {
                 case .unreadable: .unreadableInput
                 case .malformed: .invalidModel
                 }
-            case is CaptureError: .device
+            case is CaptureError, is ControlError: .device
             default: .internalFailure
             }
         say("\(error)")

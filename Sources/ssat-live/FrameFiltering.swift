@@ -30,7 +30,7 @@ enum Comparison: String, ExpressibleByArgument {
 
 /// Joins the pipeline and the filter, which do not know each other.
 final class MakeupFrameFilter: FrameFilter, @unchecked Sendable {
-    private let filter: MakeupFilter
+    let filter: MakeupFilter
     private let comparison: Comparison?
     /// Touched by `finish` only; read after the run.
     private(set) var framesWithFaces = 0

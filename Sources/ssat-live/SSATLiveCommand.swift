@@ -7,5 +7,5 @@ struct SSATLiveCommand: ParsableCommand {
         commandName: "ssat-live",
         abstract: "Puts the makeup of a reference photo onto the faces of a video.",
         version: "0.1.0",
-        subcommands: [ApplyCommand.self, WebcamCommand.self, LookCommand.self, InspectCommand.self, BenchCommand.self, DoctorCommand.self])
+        subcommands: [ApplyCommand.self, WebcamCommand.self, ControlCommand.self, LookCommand.self, InspectCommand.self, BenchCommand.self, DoctorCommand.self])
 }

@@ -22,6 +22,7 @@ struct WebcamCommand: ParsableCommand {
     @Option(help: "What is shown while no face is seen: hold (briefly, then blur), blur, placeholder or pass.") var onLost: LostPolicy = .hold
     @Flag(help: "Wait for the camera: at the start, and when it is unplugged.") var wait = false
     @Flag(help: "Close the camera while no program reads the virtual camera.") var onDemand = false
+    @Option(help: "Socket for 'ssat-live control'; 'none' for no such.") var control: String = ControlSocket.defaultPath
     @Option(help: "Seconds to run; without end if not given.") var duration: Double?
     @Option(help: "auto, bar, plain, json or none.") var progress: Progress.Style = .auto
     @Option(help: "Write what was done to this JSON file.") var report: String?
@@ -54,7 +55,13 @@ struct WebcamCommand: ParsableCommand {
                 look: look, recipe: makeup.recipe, faces: makeup.policy, precision: makeup.precision, workers: 1)
             filter.whenLost = onLost
             let frames = MakeupFrameFilter(filter: filter, comparison: nil)
-            let pipeline = LivePipeline(filter: frames, sinks: sinks)
+            let live = LiveControl()
+            let pipeline = LivePipeline(filter: frames, sinks: sinks, control: live)
+            let state = ControlState(filter: filter, live: live, look: makeup.reference, precision: makeup.precision)
+            let socket = control == "none" ? nil : try ControlSocket(path: control) { state.answer($0) }
+            defer { socket?.stop() }
+            let watching = state.reloadWhenChanged()
+            defer { watching.cancel() }
             if let duration {
                 DispatchQueue.global().asyncAfter(deadline: .now() + duration) { cancellation.cancel() }
             }
@@ -117,6 +124,76 @@ struct WebcamCommand: ParsableCommand {
             "frames_with_faces": frames.framesWithFaces, "latency_ms": LiveProgress.latencies(statistics),
             "instruction_set": InstructionSet.current.description,
         ])
+    }
+}
+
+/// The state that `ssat-live control` asks for and changes.
+final class ControlState: @unchecked Sendable {
+    private let lock = NSLock()
+    private let filter: MakeupFilter
+    private let live: LiveControl
+    private let precision: Precision
+    private var look: String
+    private var loaded: Date?
+
+    init(filter: MakeupFilter, live: LiveControl, look: String, precision: Precision) {
+        (self.filter, self.live, self.look, self.precision) = (filter, live, look, precision)
+        loaded = Self.modified(look)
+    }
+
+    private static func modified(_ path: String) -> Date? {
+        (try? FileManager.default.attributesOfItem(atPath: path))?[.modificationDate] as? Date
+    }
+
+    /// Answers one line. What cannot be done changes nothing.
+    func answer(_ line: String) -> String {
+        lock.withLock {
+            do {
+                let request = try JSONDecoder().decode(ControlRequest.self, from: Data(line.utf8))
+                let recipe = try request.applied(to: filter.recipe)
+                if let path = request.look {
+                    filter.look = try loadLook(path, precision: precision)
+                    look = path
+                    loaded = Self.modified(path)
+                }
+                filter.recipe = recipe
+                if let privacy = request.privacy { live.privacy = privacy }
+                return state
+            } catch let error as DecodingError {
+                return encode(["error": "not a request that is understood (\(error))"])
+            } catch {
+                return encode(["error": "\(error)"])
+            }
+        }
+    }
+
+    private var state: String {
+        let r = filter.recipe
+        return encode([
+            "look": look, "strength": r.strength, "lips": r.lips, "eyes": r.eyes, "skin": r.skin, "brows": r.brows, "tone": r.tone,
+            "privacy": live.privacy,
+        ])
+    }
+
+    private func encode(_ values: [String: Any]) -> String {
+        let data = (try? JSONSerialization.data(withJSONObject: values, options: [.sortedKeys, .withoutEscapingSlashes])) ?? Data()
+        return String(decoding: data, as: UTF8.self)
+    }
+
+    /// Loads the reference again when its file was written to. A file that cannot be used just then is left for the next time.
+    func reloadWhenChanged() -> DispatchSourceTimer {
+        let timer = DispatchSource.makeTimerSource(queue: .global())
+        timer.schedule(deadline: .now() + 1, repeating: 1)
+        timer.setEventHandler { [self] in
+            lock.withLock {
+                guard let now = Self.modified(look), now != loaded, let new = try? loadLook(look, precision: precision) else { return }
+                filter.look = new
+                loaded = now
+                say("\(look): changed, loaded again")
+            }
+        }
+        timer.resume()
+        return timer
     }
 }
 

@@ -8,7 +8,8 @@ import Testing
         let folder = try TemporaryFolder()
         let output = folder.path("out.mkv"), report = folder.path("report.json")
         let outcome = try Binary.run([
-            "webcam", "-r", Binary.reference("plum"), "-d", Binary.clip, "-o", output, "-o", "null", "--duration", "3", "--report", report, "--progress", "none",
+            "webcam", "-r", Binary.reference("plum"), "-d", Binary.clip, "-o", output, "-o", "null", "--duration", "3", "--control", "none", "--report", report,
+            "--progress", "none",
         ])
         #expect(outcome.code == 0, "\(outcome.errors)")
         let values = try #require(try JSONSerialization.jsonObject(with: Data(contentsOf: URL(fileURLWithPath: report))) as? [String: Any])
@@ -24,9 +25,39 @@ import Testing
             (["-d", Binary.clip, "-o", "/dev/video99"], 5, "no such device"), (["-d", Binary.clip], 5, "no virtual camera"),
             (["-d", Binary.clip, "-o", "null", "--size", "big"], 64, "--size"), (["-d", Binary.clip, "-o", "null", "--on-demand"], 64, "--on-demand"),
         ] {
-            let outcome = try Binary.run(["webcam", "-r", Binary.reference("plum"), "--progress", "none"] + arguments)
+            let outcome = try Binary.run(["webcam", "-r", Binary.reference("plum"), "--progress", "none", "--control", "none"] + arguments)
             #expect(outcome.code == code && outcome.errors.contains(text), "\(arguments): \(outcome.code) \(outcome.errors)")
         }
+    }
+
+    /// Another look, strengths and privacy while it runs; wrong requests change nothing.
+    @Test func control() throws {
+        let folder = try TemporaryFolder()
+        let socket = folder.path("control.sock")
+        let running = try Background([
+            Binary.path, "webcam", "-r", Binary.reference("plum"), "-d", Binary.clip, "-o", "null", "--control", socket, "--progress", "none",
+        ])
+        defer { running.stop() }
+        let deadline = Date(timeIntervalSinceNow: 30)
+        while !FileManager.default.fileExists(atPath: socket), Date() < deadline { usleep(50_000) }
+        func control(_ arguments: [String]) throws -> (Outcome, [String: Any]) {
+            let outcome = try Binary.run(["control", "--socket", socket] + arguments)
+            return (outcome, (try? JSONSerialization.jsonObject(with: outcome.output)) as? [String: Any] ?? [:])
+        }
+        #expect(try control([]).1["look"] as? String == Binary.reference("plum"))
+        let (changed, state) = try control(["--look", Binary.reference("ocean"), "--lips", "0.5", "--privacy"])
+        #expect(changed.code == 0 && state["look"] as? String == Binary.reference("ocean") && state["lips"] as? Double == 0.5)
+        #expect(state["privacy"] as? Bool == true)
+        let (refused, _) = try control(["--lips", "3"])
+        #expect(refused.code == 2 && refused.errors.contains("between 0 and 1"))
+        let (missing, _) = try control(["--look", folder.path("missing.jpg"), "--eyes", "0"])
+        #expect(missing.code == 2 && missing.errors.contains("missing.jpg"))
+        let (_, after) = try control(["--no-privacy"])
+        #expect(after["eyes"] as? Double == 1 && after["lips"] as? Double == 0.5 && after["privacy"] as? Bool == false)
+        let second = try Binary.run(["webcam", "-r", Binary.reference("plum"), "-d", Binary.clip, "-o", "null", "--control", socket])
+        #expect(second.code == 5 && second.errors.contains("--control"))
+        running.stop()
+        #expect(try control([]).0.code == 5)
     }
 
     @Test func doctor() throws {

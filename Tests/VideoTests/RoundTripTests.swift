@@ -116,6 +116,19 @@ private struct Identity: FrameFilter {
         }
     }
 
+    /// Movie units of 1 ms would move the sound by up to half of one.
+    @Test func soundBeginsAtItsSample() throws {
+        let folder = try TemporaryFolder()
+        let input = folder.path("in.mov"), output = folder.path("out.mov")
+        try Tool.ffmpeg([
+            "-f", "lavfi", "-i", "testsrc=size=64x48:rate=30:duration=1", "-itsoffset", "0.0237", "-f", "lavfi", "-i", "sine=sample_rate=44100:duration=1",
+            "-c:v", "libx264", "-c:a", "aac", "-movie_timescale", "44100", input,
+        ])
+        _ = try Pipeline(filter: Identity()).run(Demuxer(path: input), output: output)
+        let question = ["-select_streams", "a:0", "-show_entries", "packet=pts,size"]
+        #expect(try Tool.probe(output, question) == Tool.probe(input, question))
+    }
+
     @Test func startAndDurationCutTheClip() throws {
         let folder = try TemporaryFolder()
         let input = folder.path("in.mp4"), output = folder.path("out.mkv")

@@ -16,12 +16,13 @@ import torch.nn.functional as F
 from .checkpoint import save, weights
 from .face_zones import CHEEK_ZONE, EYE_ZONE
 from .losses.correspondence import semantic_loss, uv_loss
+from .losses.pigment import pigment_loss
 from .losses.reconstruction import gradient_loss, lowpass_loss, pixel_loss, zone_loss
 from .networks.ssat_live import CLASSES, SSATLive, from_notebook, widen
 from .transfer import transfer
 
 LABELS = ("pa", "pb", "ua", "ub")
-FIELDS = ("a", "b", "ga", "gb", "real", *LABELS)
+FIELDS = ("a", "b", "ga", "gb", "ka", "kb", "real", *LABELS)
 SEEN_SHARE = 0.7  # of the pairs are given to the network with FaceMesh's labels, as in the filter
 LONGEST_STEP = 15  # seconds; a pause (SIGSTOP) does not count as running time
 ZONES = np.stack([EYE_ZONE, CHEEK_ZONE])
@@ -46,6 +47,7 @@ class Pairs:
     def batch(self, indices, seen=None):
         """`seen`: for which pairs the network is given FaceMesh's labels (`seen_pa`...) in place of the exact ones; all if None."""
         out = {f: torch.from_numpy(self._rows(f, indices)).permute(0, 3, 1, 2).float().div_(255) for f in ("a", "b", "ga", "gb")}
+        out |= {f: torch.from_numpy(self._rows(f, indices)).permute(0, 3, 1, 2).float() for f in ("ka", "kb")}
         seen = np.full(len(indices), self.has_seen) if seen is None else seen & self.has_seen
         for f in LABELS:
             exact = self._rows(f, indices)
@@ -94,6 +96,8 @@ def losses(network, batch, autocast):
         terms["gradient"] += 2 * gradient_loss(output, truth)
         terms["lowpass"] += 5 * lowpass_loss(output, truth)
         terms["zone"] += 0.08 * zone_loss(output, truth, source, zones(parsing, uv))
+    known = 1 - batch["real"].float()
+    terms["pigment"] = 4 * (pigment_loss(t.makeup_a, batch["ka"], known, t.valid_a) + pigment_loss(t.makeup_b, batch["kb"], known, t.valid_b))
     terms["uv"] = 2 * (uv_loss(t.warped_a.uv, batch["ua"], t.valid_a) + uv_loss(t.warped_b.uv, batch["ub"], t.valid_b))
     terms["semantic"] = semantic_loss(t.warped_a.parsing, t.parsing_a, t.valid_a) + semantic_loss(t.warped_b.parsing, t.parsing_b, t.valid_b)
     return terms, t

@@ -21,6 +21,8 @@ class Warped:
 class Transfer:
     output_a: torch.Tensor  # a wearing b's makeup, [0, 1]
     output_b: torch.Tensor
+    makeup_a: torch.Tensor  # their own makeup maps
+    makeup_b: torch.Tensor
     warped_a: "Warped"  # b's maps at a's positions
     warped_b: "Warped"
     valid_a: torch.Tensor
@@ -70,4 +72,5 @@ def transfer(network, batch):
     cells_a, cells_b = skin_cells(parsing_a, valid_a), skin_cells(parsing_b, valid_b)
     change_a = network.decode(features_a, warped_a.makeup, a, tone, cells_a) * (pa * mask).sum(1, keepdim=True)
     change_b = network.decode(features_b, warped_b.makeup, b, -tone, cells_b) * (pb * mask).sum(1, keepdim=True)
-    return Transfer((batch["a"] + change_a).float(), (batch["b"] + change_b).float(), warped_a, warped_b, valid_a, valid_b, parsing_a, parsing_b)
+    outputs = (batch["a"] + change_a).float(), (batch["b"] + change_b).float()
+    return Transfer(*outputs, makeup_a, makeup_b, warped_a, warped_b, valid_a, valid_b, parsing_a, parsing_b)

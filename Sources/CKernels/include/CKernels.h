@@ -20,6 +20,7 @@ typedef enum {
   SSAT_LEVEL_REFERENCE = 0,
   SSAT_LEVEL_AVX2 = 1,
   SSAT_LEVEL_AVX512VNNI = 2,
+  SSAT_LEVEL_NEON = 3,  // on Arm only, where 1 and 2 are not
 } ssat_level;
 
 /// One convolution, u8 activations, s8 weights.
@@ -114,7 +115,7 @@ typedef struct {
   void (*attention_s8)(const ssat_attention_s8 *);
 } ssat_kernels;
 
-/// The highest level that the processor and the operating system (CPUID, XCR0) support. Built without instruction-set flags.
+/// The highest level that the processor and the operating system (CPUID and XCR0, or the kernel's HWCAP) support. Built without instruction-set flags.
 ssat_level ssat_detect_level(void);
 /// The table of a level; NULL when this build or this machine lacks it.
 const ssat_kernels *ssat_kernels_for_level(ssat_level level);

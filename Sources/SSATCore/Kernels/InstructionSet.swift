@@ -1,21 +1,23 @@
 import CKernels
 import Foundation
 
-/// The kernel tables, slowest first. The environment variable `SSAT_CPU` (`reference`, `avx2`, `avx512vnni`) can only
+/// The kernel tables, slowest first. The environment variable `SSAT_CPU` (`reference`, `avx2`, `avx512vnni`, `neon`) can only
 /// lower the level that the processor has.
 public enum InstructionSet: Int, Comparable, CaseIterable, Sendable, CustomStringConvertible {
     case reference = 0
     case avx2 = 1
     case avx512vnni = 2
+    /// Arm with the dot product of bytes.
+    case neon = 3
 
     public static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
 
-    public var description: String { String(describing: rawValueName) }
-    private var rawValueName: String {
+    public var description: String {
         switch self {
         case .reference: "reference"
         case .avx2: "avx2"
         case .avx512vnni: "avx512vnni"
+        case .neon: "neon"
         }
     }
 
