@@ -53,6 +53,9 @@ public final class VirtualCamera: LiveSink, @unchecked Sendable {
         image = .allocate(byteCount: max(Int(pix.sizeimage), smallest), alignment: 64)
         memset(image.baseAddress!, 128, image.count)
         subscribe()
+        // Only a device that was started knows, when it is closed, that it may be written to again (0.12, exclusive_caps).
+        var type = Int32(V4L2_BUF_TYPE_VIDEO_OUTPUT.rawValue)
+        _ = device.asks(ssat_vidioc_streamon, &type)
         try showPlaceholder()
     }
 

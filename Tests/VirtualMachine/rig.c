@@ -51,6 +51,14 @@ static int play(char **a) {
   }
 }
 
+/// A writer that sets a size, shows one picture and goes.
+static int set_size(char **a) {
+  int width = atoi(a[1]), height = atoi(a[2]), size = width * height * 3 / 2;
+  int device = open_output(a[0], width, height, V4L2_PIX_FMT_YUV420);
+  if (device < 0 || write(device, calloc(1, size), size) != size) return fail("size");
+  return 0;
+}
+
 /// Streams from a device by mapped buffers; writes whole frames to `out` unless it is null.
 static int stream(const char *path, int count, double seconds, FILE *out) {
   int device = open(path, O_RDWR | O_NONBLOCK);
@@ -125,7 +133,7 @@ int main(int n, char **a) {
   setbuf(stdout, 0);
   if (n == 7 && !strcmp(a[1], "play")) return play(a + 2);
   if (n == 6 && !strcmp(a[1], "read")) return stream(a[2], atoi(a[3]), atof(a[4]), fopen(a[5], "wb"));
-  if (n == 5 && !strcmp(a[1], "size")) return open_output(a[2], atoi(a[3]), atoi(a[4]), V4L2_PIX_FMT_YUV420) < 0 ? fail("size") : 0;
+  if (n == 5 && !strcmp(a[1], "size")) return set_size(a + 2);
   if (n == 4 && !strcmp(a[1], "watch")) return stream(a[2], 1 << 30, atof(a[3]), 0);
   if (n == 6 && !strcmp(a[1], "compare")) return compare(a + 2);
   printf("rig: wrong call\n");
