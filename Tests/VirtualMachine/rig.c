@@ -110,7 +110,7 @@ static int compare(char **a) {
   while (count < 64 && fread(all[count], 1, size, bare) == (size_t)size) count++;
   while (fread(frame, 1, size, made) == (size_t)size) {
     long edges = 0;
-    for (int i = 1; i < luma; i++) edges += abs(frame[i] - frame[i - 1]) > 12;
+    for (int i = 1; i < luma; i++) edges += abs(frame[i] - frame[i - 1]) > 40;
     int lowest = 255, highest = 0;
     for (int i = 0; i < luma; i++) lowest = frame[i] < lowest ? frame[i] : lowest, highest = frame[i] > highest ? frame[i] : highest;
     double best = 1;
