@@ -36,10 +36,12 @@ bench: build
 install: build
 	install -D $(BINARY) $(DESTDIR)$(PREFIX)/bin/ssat-live
 	install -D -m 644 docs/man/ssat-live.1 $(DESTDIR)$(PREFIX)/share/man/man1/ssat-live.1
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/user
+	sed 's,@BINARY@,$(PREFIX)/bin/ssat-live,' packaging/ssat-live.service > $(DESTDIR)$(PREFIX)/lib/systemd/user/ssat-live.service
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/zsh/site-functions $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
 	$(BINARY) --generate-completion-script bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/ssat-live
 	$(BINARY) --generate-completion-script zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_ssat-live
 	$(BINARY) --generate-completion-script fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/ssat-live.fish
 
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/bin/ssat-live $(DESTDIR)$(PREFIX)/share/man/man1/ssat-live.1 $(DESTDIR)$(PREFIX)/share/bash-completion/completions/ssat-live $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_ssat-live $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/ssat-live.fish
+	rm -f $(DESTDIR)$(PREFIX)/bin/ssat-live $(DESTDIR)$(PREFIX)/lib/systemd/user/ssat-live.service $(DESTDIR)$(PREFIX)/share/man/man1/ssat-live.1 $(DESTDIR)$(PREFIX)/share/bash-completion/completions/ssat-live $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_ssat-live $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/ssat-live.fish

@@ -20,7 +20,10 @@ run prepare_unlabelled --landmarks "$work/landmarks" --checkpoint checkpoints/fa
 run pairs --prepared "$work/prepared,$work/unlabelled" --out "$work/pairs" --shard 0 --count 12
 run pairs --prepared "$work/prepared" --out "$work/pairs" --shard 9 --count 8 --held-out
 run seen_pairs --pairs "$work/pairs" --shard 0 --checkpoint "$work/mesh/last.pt"
-for steps in 2 3; do run train_ssat --pairs "$work/pairs" --shards 0 --out "$work/ssat" --steps $steps --batch 2; done
+for steps in 2 3; do
+  run train_makeup_encoder --pairs "$work/pairs" --shards 0 --out "$work/encoder" --warm-start checkpoints/ssat_live.safetensors --steps $steps --batch 2
+  run train_ssat --pairs "$work/pairs" --shards 0 --out "$work/ssat" --warm-start "$work/encoder/last.pt" --steps $steps --batch 2
+done
 mkdir -p "$work/models" "$work/fixtures"
 run export_mesh "$work/models"
 run export_ssat --checkpoint "$work/ssat/last.pt" --pairs "$work/pairs" --count 4 --models "$work/models" --fixtures "$work/fixtures" --keep "$work/ssat.safetensors"

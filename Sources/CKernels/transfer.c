@@ -77,45 +77,56 @@ static void box_rows(const float *input, float *output, int32_t channels, ptrdif
     }
 }
 
-void ssat_colour_maps(const float *average, const float *warped, const uint8_t *skin, const float tone[3], float *colours,
-                      float *scratch) {
+// R'G'B' differences to luma and two chroma differences (BT.601) and back: Training/ssat_training/networks/ssat_live.py.
+static const float to_luma_chroma[9] = {0.299f, 0.587f, 0.114f, -0.168736f, -0.331264f, 0.5f, 0.5f, -0.418688f, -0.081312f};
+static const float to_rgb[9] = {1, 0, 1.402f, 1, -0.344136f, -0.714136f, 1, 1.772f, 0};
+
+static void times(const float m[9], const float *v, float *o) {
+  for (int i = 0; i < 3; i++) o[i] = m[i * 3] * v[0] + m[i * 3 + 1] * v[1] + m[i * 3 + 2] * v[2];
+}
+
+enum { COLOURS = 18, DIFFERENCE = 3, RELATIVE = 6, SOFT = 9, MADE = 12, LIPS = 15 };
+
+void ssat_colour_maps(const float *average, const float *warped, const float *laid_on, const uint8_t *skin, const float *lips,
+                      const ssat_differences *differences, float *colours, float *scratch) {
   float *one = scratch, *two = scratch + 64 * 64 * 4;
   for (int32_t i = 0; i < 64 * 64; i++) {
-    float *o = colours + i * 12;
+    float *o = colours + i * COLOURS, difference[3];
     for (int c = 0; c < 3; c++) {
       o[c] = warped[i * 3 + c];
-      o[c + 3] = (warped[i * 3 + c] - average[i * 3 + c]) * 0.5f;
-      o[c + 6] = o[c + 3] - tone[c] * 0.5f;
-      one[i * 4 + c] = skin[i] ? o[c + 6] : 0;
+      o[DIFFERENCE + c] = (warped[i * 3 + c] - average[i * 3 + c]) * 0.5f;
+      o[RELATIVE + c] = o[DIFFERENCE + c] - differences->tone[c] * 0.5f;
+      one[i * 4 + c] = skin[i] ? o[RELATIVE + c] : 0;
+      o[LIPS + c] = differences->lips[c] * lips[i];
     }
     one[i * 4 + 3] = skin[i] ? 1 : 0;
+    float opacity = laid_on[i * 4] < 0 ? 0 : laid_on[i * 4] > 1 ? 1 : laid_on[i * 4];
+    times(to_luma_chroma, o + DIFFERENCE, difference);
+    for (int c = 0; c < 3; c++) o[MADE + c] = (1 - opacity) * laid_on[i * 4 + 1 + c] + opacity * difference[c];
   }
   for (int pass = 0; pass < 2; pass++) {
     box_rows(one, two, 4, 4, 64 * 4);
     box_rows(two, one, 4, 64 * 4, 4);
   }
   for (int32_t i = 0; i < 64 * 64; i++)
-    for (int c = 0; c < 3; c++) colours[i * 12 + 9 + c] = skin[i] ? one[i * 4 + c] / one[i * 4 + 3] : 0;
+    for (int c = 0; c < 3; c++) colours[i * COLOURS + SOFT + c] = skin[i] ? one[i * 4 + c] / one[i * 4 + 3] : 0;
 }
 
 static float sigmoid(float x) { return 1 / (1 + expf(-x)); }
 
-// R'G'B' differences to luma and two chroma differences (BT.601) and back: Training/ssat_training/networks/ssat_live.py.
-static const float to_luma_chroma[9] = {0.299f, 0.587f, 0.114f, -0.168736f, -0.331264f, 0.5f, 0.5f, -0.418688f, -0.081312f};
-
-static void times(const float m[9], const float *v, float *o) {
-  for (int i = 0; i < 3; i++) o[i] = m[i * 3] * v[0] + m[i * 3 + 1] * v[1] + m[i * 3 + 2] * v[2];
-}
-
-static void gate_colours(const float *gate, const float *colours, const float *pigment, float *wash) {
-  static const float back[9] = {1, 0, 1.402f, 1, -0.344136f, -0.714136f, 1, 1.772f, 0};
+// One cell: `wash` gets the gated colours, then the gated difference of the lips. `lips` in luma and chroma.
+static void gate_colours(const float *gate, const float *colours, const float lips[3], float *wash) {
   float sum[3] = {0, 0, 0}, part[3];
   for (int k = 0; k < 3; k++) {
-    times(to_luma_chroma, colours + 3 + 3 * k, part);
+    times(to_luma_chroma, colours + DIFFERENCE + 3 * k, part);
     for (int i = 0; i < 3; i++) sum[i] += sigmoid(gate[3 * k + i]) * part[i];
   }
-  for (int i = 0; i < 3; i++) sum[i] += sigmoid(gate[9 + i]) * pigment[i];
-  times(back, sum, wash);
+  for (int i = 0; i < 3; i++) {
+    sum[i] += sigmoid(gate[9 + i]) * colours[MADE + i];
+    part[i] = sigmoid(gate[12 + i]) * lips[i];
+  }
+  times(to_rgb, sum, wash);
+  times(to_rgb, part, wash + 3);
 }
 
 // Cells that any weighted pixel reads: those with weight and their neighbours.
@@ -131,15 +142,17 @@ static void active_cells(const float *weight, uint8_t active[64 * 64]) {
 }
 
 void ssat_assemble_change(const float *gate, int32_t gate_row, int32_t gate_pixel, const float *head, int32_t head_row,
-                          int32_t head_pixel, const float *colours, const float *pigment, const float *weight, float *wash,
-                          float *change) {
+                          int32_t head_pixel, const float *colours, const ssat_differences *differences, const float *lips_mask,
+                          const float *weight, float *wash, float *change) {
   uint8_t active[64 * 64];
+  float lips[3];
+  times(to_luma_chroma, differences->lips, lips);
   active_cells(weight, active);
   for (int y = 0; y < 64; y++)
     for (int x = 0; x < 64; x++) {
       int i = y * 64 + x;
       if (active[i])
-        gate_colours(gate + (ptrdiff_t)y * gate_row + (ptrdiff_t)x * gate_pixel, colours + i * 12, pigment + i * 3, wash + i * 3);
+        gate_colours(gate + (ptrdiff_t)y * gate_row + (ptrdiff_t)x * gate_pixel, colours + i * COLOURS, lips, wash + i * 6);
     }
   // Half-pixel centres: output row y reads input rows around (y + 0.5) / 4 - 0.5; the fraction is one of four.
   static const float fraction[4] = {0.625f, 0.875f, 0.125f, 0.375f};
@@ -159,12 +172,18 @@ void ssat_assemble_change(const float *gate, int32_t gate_row, int32_t gate_pixe
       if (x0 < 0) x0 = 0;
       if (x1 > 63) x1 = 63;
       float fx = fraction[x % 4];
-      const float *a = wash + (y0 * 64 + x0) * 3, *b = wash + (y0 * 64 + x1) * 3;
-      const float *c = wash + (y1 * 64 + x0) * 3, *d = wash + (y1 * 64 + x1) * 3;
+      const float *a = wash + (y0 * 64 + x0) * 6, *b = wash + (y0 * 64 + x1) * 6;
+      const float *c = wash + (y1 * 64 + x0) * 6, *d = wash + (y1 * 64 + x1) * 6;
+      float lip = lips_mask[y * 256 + x];
       const float *h = head + (ptrdiff_t)(y / 2) * head_row + (ptrdiff_t)(x / 2) * head_pixel + (y % 2) * 2 + x % 2;
       for (int k = 0; k < 3; k++) {
         float top = a[k] * (1 - fx) + b[k] * fx, bottom = c[k] * (1 - fx) + d[k] * fx;
-        o[k] = (top * (1 - fy) + bottom * fy + h[k * 4]) * w;
+        o[k] = top * (1 - fy) + bottom * fy + h[k * 4];
+        if (lip > 0) {
+          top = a[k + 3] * (1 - fx) + b[k + 3] * fx, bottom = c[k + 3] * (1 - fx) + d[k + 3] * fx;
+          o[k] += (top * (1 - fy) + bottom * fy) * lip;
+        }
+        o[k] *= w;
       }
     }
   }

@@ -122,14 +122,14 @@ public final class MakeupFilter: @unchecked Sendable {
         for view in analysis.views {
             recipe.weigh(view, eyeZone: eyeZone, into: &buffers.weight, scratch: &buffers.soft)
             network.encode(crop: view.crop, classes: view.parsing, uv: view.uvFeatures)
-            network.transfer(look, tone: look.skinColour - view.skinColour, weight: buffers.weight, change: &view.change)
+            network.transfer(look, on: view.colours, weight: buffers.weight, change: &view.change)
             if recipe.tone > 0 { addTone(look, recipe, view, buffers) }
         }
     }
 
     /// Moves all skin (face, ears, neck) by the difference of the two skin colours.
     private func addTone(_ look: Look, _ recipe: Recipe, _ view: FaceView, _ buffers: Scratch) {
-        let shift = (look.skinColour - view.skinColour) * (0.5 * recipe.tone * recipe.strength)
+        let shift = (look.colours.skin - view.colours.skin) * (0.5 * recipe.tone * recipe.strength)
         for i in 0..<256 * 256 {
             let k = view.parsing[i]
             let skin = k == FaceClass.skin.rawValue || k == FaceClass.nose.rawValue || k == FaceClass.earOrNeck.rawValue
@@ -202,7 +202,7 @@ public final class MakeupFilter: @unchecked Sendable {
         let weight = [Float](repeating: 0, count: 256 * 256)
         return analysis.views.map { view in
             network.encode(crop: view.crop, classes: view.parsing, uv: view.uvFeatures)
-            network.transfer(look, tone: .zero, weight: weight, change: &view.change)
+            network.transfer(look, on: view.colours, weight: weight, change: &view.change)
             return (0..<256 * 256 * 3).map { i in
                 let cell = i / (256 * 3) / 4 * 64 + i / 3 % 256 / 4
                 return UInt8(max(0, min(255, (network.warped[cell * 3 + i % 3] + 1) * 127.5)))

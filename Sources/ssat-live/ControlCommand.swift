@@ -6,6 +6,7 @@ struct ControlCommand: ParsableCommand {
         commandName: "control", abstract: "Changes what a running 'webcam' does; without options, tells its state.")
 
     @Option(help: "Another reference: a photo with one face, or a .look file.") var look: String?
+    @Flag(help: "The next of the references that webcam was given.") var next = false
     @Option(help: "How strong the makeup is, 0 to 1.") var strength: Float?
     @Option(help: "Strength on the lips.") var lips: Float?
     @Option(help: "Strength around the eyes.") var eyes: Float?
@@ -19,7 +20,7 @@ struct ControlCommand: ParsableCommand {
         try reporting {
             // The other program has a folder of its own.
             let path = look.map { URL(fileURLWithPath: $0).path }
-            let request = ControlRequest(look: path, strength: strength, lips: lips, eyes: eyes, skin: skin, brows: brows, tone: tone, privacy: privacy)
+            let request = ControlRequest(look: path, strength: strength, lips: lips, eyes: eyes, skin: skin, brows: brows, tone: tone, privacy: privacy, next: next ? true : nil)
             let line = String(decoding: try JSONEncoder().encode(request), as: UTF8.self)
             let answer = try ControlSocket.ask(socket, line)
             let values = try? JSONSerialization.jsonObject(with: Data(answer.utf8)) as? [String: Any]

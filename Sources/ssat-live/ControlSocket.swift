@@ -4,12 +4,13 @@ import Video
 
 /// What may be changed while `webcam` runs: one JSON object on a line, answered by one.
 ///
-/// Keys: `look` (path), `strength`, `lips`, `eyes`, `skin`, `brows`, `tone` (0...1), `privacy` (true or false). The answer is the state
+/// Keys: `look` (path), `next` (true: the next of the references that webcam was given), `strength`, `lips`, `eyes`, `skin`, `brows`, `tone` (0...1), `privacy` (true or false). The answer is the state
 /// after it, or `error`. An empty object asks for the state.
 struct ControlRequest: Codable {
     var look: String?
     var strength, lips, eyes, skin, brows, tone: Float?
     var privacy: Bool?
+    var next: Bool?
 
     /// - Throws: `ControlError` where a strength lies outside 0...1.
     func applied(to recipe: Recipe) throws -> Recipe {

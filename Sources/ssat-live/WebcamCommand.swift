@@ -20,6 +20,8 @@ struct WebcamCommand: ParsableCommand {
     @Option(help: "Frames per second to ask the camera for.") var fps: Double?
     @Option(help: "Layout of the virtual camera: yuv420 or yuyv.") var layout: RawLayout = .yuv420
     @Option(help: "What is shown while no face is seen: hold (briefly, then blur), blur, placeholder or pass.") var onLost: LostPolicy = .hold
+    @Option(name: .customLong("next"), help: "Another reference, for the key n on the terminal and for 'control --next'; may be given several times.")
+    var others: [String] = []
     @Flag(help: "Wait for the camera: at the start, and when it is unplugged.") var wait = false
     @Flag(help: "Close the camera while no program reads the virtual camera.") var onDemand = false
     @Option(help: "Socket for 'ssat-live control'; 'none' for no such.") var control: String = ControlSocket.defaultPath
@@ -45,7 +47,8 @@ struct WebcamCommand: ParsableCommand {
             let cancellation = Cancellation()
             let signals = cancelOnInterrupt(cancellation)
             defer { signals.forEach { $0.cancel() } }
-            let first = try openPatiently(cancellation)
+            let service = ServiceNotifier()
+            let first = try openPatiently(cancellation, service)
             guard let first else { throw ExitCode(Exit.interrupted.rawValue) }
             // The outputs first: programs see the camera while the networks are loaded.
             let (width, height, rate) = first.shape
@@ -57,11 +60,14 @@ struct WebcamCommand: ParsableCommand {
             let frames = MakeupFrameFilter(filter: filter, comparison: nil)
             let live = LiveControl()
             let pipeline = LivePipeline(filter: frames, sinks: sinks, control: live)
-            let state = ControlState(filter: filter, live: live, look: makeup.reference, precision: makeup.precision)
+            let state = ControlState(filter: filter, live: live, looks: [makeup.reference] + others, precision: makeup.precision)
             let socket = control == "none" ? nil : try ControlSocket(path: control) { state.answer($0) }
             defer { socket?.stop() }
             let watching = state.reloadWhenChanged()
             defer { watching.cancel() }
+            let keys = TerminalKeys { $0 == .quit ? cancellation.cancel() : say(state.press($0)) }
+            defer { keys?.stop() }
+            if keys != nil, progress != .none { say(KeyReader.help) }
             if let duration {
                 DispatchQueue.global().asyncAfter(deadline: .now() + duration) { cancellation.cancel() }
             }
@@ -69,10 +75,17 @@ struct WebcamCommand: ParsableCommand {
             let opened = Once(first)
             let virtual = onDemand ? sinks.compactMap { $0 as? VirtualCamera } : []
             if onDemand, virtual.isEmpty { throw ValidationError("--on-demand needs a virtual camera as output") }
+            service.ready()
+            defer { service.stopping() }
+            let heart = Heart()
             let statistics = try pipeline.run(
                 open: { try opened.take()?.source ?? open().source }, returnsAfterLoss: wait, cancellation: cancellation,
                 wanted: { virtual.isEmpty || virtual.contains { $0.isWatched } },
-                lost: { say("\($0); waiting for it to come back") }, progress: { shown.update($0) })
+                lost: { say("\($0); waiting for it to come back") },
+                progress: {
+                    shown.update($0)
+                    heart.beat(service, $0)
+                })
             shown.finish(statistics)
             if let report { try write(report, statistics, frames) }
         }
@@ -93,12 +106,17 @@ struct WebcamCommand: ParsableCommand {
     }
 
     /// The source; with --wait, asked for once a second until it is there. Nil when interrupted.
-    private func openPatiently(_ cancellation: Cancellation) throws -> Opened? {
+    private func openPatiently(_ cancellation: Cancellation, _ service: ServiceNotifier) throws -> Opened? {
         var told = false
         while !cancellation.isCancelled {
             do { return try open() } catch let error as CaptureError where wait {
-                if !told { say("\(error); waiting for it") }
+                if !told {
+                    say("\(error); waiting for it")
+                    service.ready()  // waiting is what was asked for
+                    service.status("waiting for \(device)")
+                }
                 told = true
+                service.alive()
                 for _ in 0..<10 where !cancellation.isCancelled { Thread.sleep(forTimeInterval: 0.1) }
             }
         }
@@ -133,12 +151,67 @@ final class ControlState: @unchecked Sendable {
     private let filter: MakeupFilter
     private let live: LiveControl
     private let precision: Precision
+    /// References that `next` goes through; the one that is worn may be another.
+    private let looks: [String]
     private var look: String
     private var loaded: Date?
+    /// The strength to come back to; nil while makeup is worn.
+    private var bypassed: Float?
 
-    init(filter: MakeupFilter, live: LiveControl, look: String, precision: Precision) {
-        (self.filter, self.live, self.look, self.precision) = (filter, live, look, precision)
+    /// - Parameter looks: at least one; the first is worn.
+    init(filter: MakeupFilter, live: LiveControl, looks: [String], precision: Precision) {
+        (self.filter, self.live, self.looks, self.look, self.precision) = (filter, live, looks, looks[0], precision)
         loaded = Self.modified(look)
+    }
+
+    /// Does what a key asks for, and says what is so now.
+    func press(_ key: KeyCommand) -> String {
+        switch key {
+        case .help, .quit: return KeyReader.help
+        case .askForBypass: return bypassed == nil ? "bare picture, without makeup? press y" : "makeup again? press y"
+        case .privacy:
+            live.privacy.toggle()
+            return live.privacy ? "privacy: the placeholder is shown" : "privacy: off"
+        case .nextLook:
+            return lock.withLock {
+                do {
+                    try wearNext()
+                    return "look: \(look)"
+                } catch { return "\(error)" }
+            }
+        case .bypass:
+            return lock.withLock {
+                toggleBypass()
+                return bypassed == nil ? "makeup: on" : "makeup: off, the bare picture is shown"
+            }
+        case .stronger, .weaker:
+            return lock.withLock {
+                if bypassed != nil { toggleBypass() }
+                filter.recipe.strength = min(max(filter.recipe.strength + (key == .stronger ? 0.1 : -0.1), 0.1), 1)
+                return String(format: "strength: %.1f", filter.recipe.strength)
+            }
+        }
+    }
+
+    private func toggleBypass() {
+        if let strength = bypassed {
+            filter.recipe.strength = strength
+            bypassed = nil
+        } else {
+            bypassed = filter.recipe.strength
+            filter.recipe.strength = 0
+        }
+    }
+
+    private func wearNext() throws {
+        let at = looks.firstIndex(of: look) ?? -1
+        try wear(looks[(at + 1) % looks.count])
+    }
+
+    private func wear(_ path: String) throws {
+        filter.look = try loadLook(path, precision: precision)
+        look = path
+        loaded = Self.modified(path)
     }
 
     private static func modified(_ path: String) -> Date? {
@@ -151,11 +224,8 @@ final class ControlState: @unchecked Sendable {
             do {
                 let request = try JSONDecoder().decode(ControlRequest.self, from: Data(line.utf8))
                 let recipe = try request.applied(to: filter.recipe)
-                if let path = request.look {
-                    filter.look = try loadLook(path, precision: precision)
-                    look = path
-                    loaded = Self.modified(path)
-                }
+                if let path = request.look { try wear(path) } else if request.next == true { try wearNext() }
+                if request.strength != nil { bypassed = nil }
                 filter.recipe = recipe
                 if let privacy = request.privacy { live.privacy = privacy }
                 return state
@@ -194,6 +264,17 @@ final class ControlState: @unchecked Sendable {
         }
         timer.resume()
         return timer
+    }
+}
+
+/// Tells systemd's watchdog that it lives, only where pictures went out since the last time.
+private final class Heart: @unchecked Sendable {
+    private var last = -1
+
+    func beat(_ service: ServiceNotifier, _ statistics: LiveStatistics) {
+        let now = statistics.shown + statistics.placeholders
+        if now != last { service.alive() }
+        last = now
     }
 }
 

@@ -60,6 +60,57 @@ import Testing
         #expect(try control([]).0.code == 5)
     }
 
+    /// Keys on a terminal (util-linux's `script` makes one): every key says what is so now; the bare picture needs two.
+    @Test func keys() throws {
+        let folder = try TemporaryFolder()
+        let log = folder.path("log"), long = folder.path("long.mp4")
+        try Tool.ffmpeg(["-stream_loop", "4", "-i", Binary.clip, "-c", "copy", long])
+        let command = [
+            Binary.path, "webcam", "-r", Binary.reference("plum"), "--next", Binary.reference("ocean"), "-d", long, "-o", "null", "--control", "none",
+        ].joined(separator: " ")
+        let keys = "sleep 4; for k in n p p b x b y - n q; do sleep 0.4; printf $k; done"
+        let outcome = try Tool.run(["bash", "-c", "(\(keys)) | script -qec '\(command)' \(log) >/dev/null"])
+        let said = try String(contentsOfFile: log, encoding: .utf8)
+        let wanted = [
+            "keys: n next look", "look: \(Binary.reference("ocean"))", "privacy: the placeholder", "privacy: off", "press y", "press y", "makeup: off",
+            "strength: 0.9", "look: \(Binary.reference("plum"))",
+        ]
+        var rest = said[...]
+        for text in wanted {
+            guard let found = rest.range(of: text) else {
+                Issue.record("no '\(text)' in its place: \(said)")
+                return
+            }
+            rest = rest[found.upperBound...]
+        }
+        #expect(outcome.code == 0 && said.components(separatedBy: "makeup: off").count == 2)
+    }
+
+    /// As a service: systemd is told when it is ready, that it lives while pictures go out, and when it stops.
+    @Test func service() throws {
+        let folder = try TemporaryFolder()
+        let path = folder.path("notify"), messages = folder.path("messages")
+        let listener = """
+            import socket, sys
+            s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.bind(sys.argv[1]); s.settimeout(30)
+            out = open(sys.argv[2], "w")
+            while True:
+                m = s.recv(4096).decode(); print(m, file=out, flush=True)
+                if m == "STOPPING=1": break
+            """
+        let listening = try Background(["python3", "-c", listener, path, messages])
+        defer { listening.stop() }
+        let deadline = Date(timeIntervalSinceNow: 20)
+        while !FileManager.default.fileExists(atPath: path), Date() < deadline { usleep(20_000) }
+        let outcome = try Binary.run(
+            ["webcam", "-r", Binary.reference("plum"), "-d", Binary.clip, "-o", "null", "--control", "none", "--progress", "none", "--duration", "3"],
+            environment: ["NOTIFY_SOCKET": path])
+        #expect(outcome.code == 0)
+        usleep(200_000)
+        let said = try String(contentsOfFile: messages, encoding: .utf8).split(separator: "\n").map(String.init)
+        #expect(said.first == "READY=1" && said.last == "STOPPING=1" && said.filter { $0 == "WATCHDOG=1" }.count >= 2, "\(said)")
+    }
+
     @Test func doctor() throws {
         let plain = try Binary.run(["doctor"]), json = try Binary.run(["doctor", "--json"])
         #expect(plain.code == 0 && plain.text.contains("kernels for") && plain.text.contains("virtual cameras"))

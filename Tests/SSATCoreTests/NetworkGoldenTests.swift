@@ -80,13 +80,13 @@ struct NetworkGoldenTests {
         }
         #expect(makeup.error <= tolerance * makeup.range)
         network.decode(
-            makeup: try golden.floats(named: "makeup", shape: [64, 64, 64]), colours: try golden.floats(named: "colours", shape: [64, 64, 12]))
+            makeup: try golden.floats(named: "makeup", shape: [64, 64, 64]), colours: try golden.floats(named: "colours", shape: [64, 64, 18]))
         let head = Self.worst(try golden.floats(named: "\(kind).head", shape: [32, 32, 12])) {
             network.rawHead($0 / (32 * 12) * 4, $0 / 12 % 32 * 4, $0 % 12)
         }
         #expect(head.error <= tolerance * max(head.range, 0.1))
-        let gate = Self.worst(try golden.floats(named: "\(kind).gate", shape: [32, 32, 12])) {
-            network.rawGate($0 / (32 * 12) * 2, $0 / 12 % 32 * 2, $0 % 12)
+        let gate = Self.worst(try golden.floats(named: "\(kind).gate", shape: [32, 32, 15])) {
+            network.rawGate($0 / (32 * 15) * 2, $0 / 15 % 32 * 2, $0 % 15)
         }
         #expect(gate.error <= tolerance * gate.range)
     }
@@ -105,7 +105,7 @@ struct NetworkGoldenTests {
             let look = network.makeLook()
             network.encode(crop: crops[0], classes: classes[0], uv: uv[0])
             var change = [Float](repeating: 0, count: 256 * 256 * 3)
-            network.transfer(look, tone: look.skinColour - network.skinColour, weight: weight, change: &change)
+            network.transfer(look, on: network.faceColours, weight: weight, change: &change)
             changes.append(change)
         }
         // The whole transfer in f32, correspondence and colour maps included, as PyTorch does it.

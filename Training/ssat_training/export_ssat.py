@@ -12,30 +12,26 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 
 from .graph import FloatGraph, Int8Graph
-from .networks.ssat_live import LUMA_CHROMA, PIGMENT, SSATLive, change_basis, soften, uv_features
+from .networks.ssat_live import SSATLive, assemble, colours as colour_maps, uv_features
 from .networks.ssat_live_graph import decode, encode, makeup_features
 from .train_ssat import Pairs
-from .transfer import makeup_positions, skin_cells, skin_colour
+from .transfer import makeup_positions, regions, skin_colour
 
 LICENCE = "research and non-commercial use: trained on research-only pictures, see MODEL_CARD.md"
 
 
 @torch.no_grad()
 def decoder_inputs(network, batch):
-    """What the decoder receives for a wearing b's makeup: warped makeup and the twelve colour channels, 64x64."""
+    """What the decoder receives for a wearing b's makeup: warped makeup, the colour channels (both 64x64), and the regions."""
     a, b = batch["a"] * 2 - 1, batch["b"] * 2 - 1
     _, key_a = network.encode(a, batch["pa"], batch["ua"])
     features_b, key_b = network.encode(b, batch["pb"], batch["ub"])
-    parsing_a, parsing_b = F.avg_pool2d(batch["pa"], 4), F.avg_pool2d(batch["pb"], 4)
-    positions = makeup_positions(parsing_a)
+    parsing_b = F.avg_pool2d(batch["pb"], 4)
+    positions = makeup_positions(F.avg_pool2d(batch["pa"], 4))
     to_a, _ = network.correspondence(key_a, key_b, positions, makeup_positions(parsing_b))
-    skin_b = skin_colour(b, parsing_b)
-    makeup = to_a.warp(network.makeup(b, features_b, skin_b))
-    tone = skin_b - skin_colour(a, parsing_a)
-    warped = makeup[:, -3:] / 2
-    difference = (warped - F.avg_pool2d(a, 4)) * 0.5
-    relative = difference - tone * 0.5
-    return makeup, torch.cat([warped, difference, relative, soften(relative, skin_cells(parsing_a, positions))], 1)
+    makeup = to_a.warp(network.makeup(b, features_b, skin_colour(b, parsing_b)))
+    known = regions(a, batch["pa"], b, batch["pb"], positions)
+    return makeup, colour_maps(makeup, a, known), known
 
 
 def run(g, batch, makeup, colours, which="a"):
@@ -57,11 +53,8 @@ def run(g, batch, makeup, colours, which="a"):
     return {"keys": keys, "makeup": made, "gate": gate, "head": head}
 
 
-def change(outputs, colours, makeup):
-    gate = torch.sigmoid(outputs["gate"].float())
-    gated = sum(gate[:, 3 * i:3 * i + 3] * change_basis(colours[:, 3 * i + 3:3 * i + 6], LUMA_CHROMA) for i in range(3))
-    wash = change_basis(gated + gate[:, 9:] * makeup[:, PIGMENT], torch.linalg.inv(LUMA_CHROMA))
-    return F.interpolate(wash, scale_factor=4, mode="bilinear", align_corners=False) + F.pixel_shuffle(outputs["head"].float(), 2)
+def change(outputs, colours, known):
+    return assemble(torch.sigmoid(outputs["gate"].float()), colours, known, outputs["head"])
 
 
 def synthetic_batch(seed=7):
@@ -108,11 +101,11 @@ def main():
     watcher = FloatGraph(network, observe=True)
     for start in range(0, o.count, 4):
         batch = pairs.batch(np.arange(start, start + 4))
-        makeup, colours = decoder_inputs(network, batch)
+        makeup, colours, _ = decoder_inputs(network, batch)
         run(watcher, batch, makeup, colours)
 
     golden = synthetic_batch()
-    makeup, colours = decoder_inputs(network, golden)
+    makeup, colours, known = decoder_inputs(network, golden)
     exact = FloatGraph(network)
     float_outputs = run(exact, golden, makeup, colours)
     quantized = Int8Graph(network, watcher.ranges)
@@ -121,10 +114,10 @@ def main():
     # Loss of int8 on real pairs: PSNR of the final picture.
     errors = []
     for index in range(3):
-        batch = pairs.batch(np.arange(60 + index, 61 + index))
-        m, c = decoder_inputs(network, batch)
+        batch = pairs.batch(np.array([(o.count + index) % len(pairs)]))
+        m, c, k = decoder_inputs(network, batch)
         mask = 1 - batch["pa"][:, [0, 3, 5, 6, 9]].sum(1, keepdim=True)
-        a, b = (change(run(g, batch, m, c), c, m) * mask for g in (exact, quantized))
+        a, b = (change(run(g, batch, m, c), c, k) * mask for g in (exact, quantized))
         errors.append(-10 * torch.log10(((a - b) ** 2).mean().clamp_min(1e-12)).item())
     print("int8 against f32, PSNR:", np.round(errors, 1))
 
@@ -153,8 +146,8 @@ def main():
     # The whole transfer, f32, from the pictures: correspondence included.
     rounded = SSATLive().eval()
     rounded.load_state_dict(state["average"])
-    tensors["float.change"] = change(float_outputs, colours, makeup)[0, :, ::4, ::4].permute(1, 2, 0)
-    tensors["int8.change"] = change(int8_outputs, colours, makeup)[0, :, ::4, ::4].permute(1, 2, 0)
+    tensors["float.change"] = change(float_outputs, colours, known)[0, :, ::4, ::4].permute(1, 2, 0)
+    tensors["int8.change"] = change(int8_outputs, colours, known)[0, :, ::4, ::4].permute(1, 2, 0)
     tensors["makeup"] = makeup[0].permute(1, 2, 0)
     tensors["colours"] = colours[0].permute(1, 2, 0)
     tensors["float.gate"], tensors["int8.gate"] = (x["gate"][0, :, ::2, ::2].permute(1, 2, 0).float() for x in (float_outputs, int8_outputs))

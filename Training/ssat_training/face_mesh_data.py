@@ -5,8 +5,10 @@ An example is (picture 256 x 256 x 3 R'G'B' bytes, parsing 256 x 256 of the elev
 """
 import cv2
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 
 from .alignment import frame_to_crop
+from .face_zones import MESH
 from .splits import held_out
 
 SIZE, UNKNOWN = 256, 255
@@ -57,6 +59,33 @@ def cover(picture, parsing, random):
     parsing[inside] = COVER
 
 
+def misplacement(random):
+    """How far a crop is from where the landmarks would have put it: little while a face is followed, much where the detector's five
+    points began. Shift (of the side), logarithm of the scale, roll (radians), for `jitter`."""
+    far = 2.5 if random.random() < 0.2 else 1
+    return random.normal(0, 0.035 * far, 2), random.normal(0, 0.1 * min(far, 1.8)), random.normal(0, 0.2 * min(far, 1.5))
+
+
+# Of both irises: centre, the right side of the picture, top, left, bottom.
+RIGHT_IRIS, LEFT_IRIS = (468, 469, 470, 471, 472), (473, 474, 475, 476, 477)
+
+
+def opposites():
+    """For every landmark the one on the other side of the face."""
+    position = np.load(MESH)["position"][:468]
+    distance = np.linalg.norm((position * [-1, 1, 1])[:, None] - position[None], axis=-1)
+    out = np.concatenate([linear_sum_assignment(distance)[1], np.zeros(10, int)])
+    for one, other in ((RIGHT_IRIS, LEFT_IRIS), (LEFT_IRIS, RIGHT_IRIS)):
+        out[list(one)] = np.array(other)[[0, 3, 2, 1, 4]]
+    return out
+
+
+def mirrored(picture, parsing, landmarks, opposite):
+    out = landmarks[opposite].copy()
+    out[:, 0] = SIZE - 1 - out[:, 0]
+    return np.ascontiguousarray(picture[:, ::-1]), np.ascontiguousarray(parsing[:, ::-1]), out
+
+
 class PreparedFaces:
     """Crops with human parsing labels (`ssat_training.prepare`)."""
 
@@ -64,6 +93,7 @@ class PreparedFaces:
         load = lambda name: np.load(f"{folder}/{name}.npy", mmap_mode="r")
         self.pictures, self.parsing, self.landmarks = load("pictures"), load("parsing"), load("landmarks")
         self.ids = np.array([i for i, n in enumerate(load("names")) if held_out(n) == validation])
+        self.opposite = opposites()
         self.with_glasses = np.array([i for i in self.ids if (self.parsing[i, ::8, ::8] == GLASSES).mean() > 0.005])
 
     def example(self, index, random=None):
@@ -71,14 +101,17 @@ class PreparedFaces:
         border = self.pictures.shape[1] / 2
         matrix = np.array([[1, 0, SIZE / 2 - border], [0, 1, SIZE / 2 - border]], np.float64)
         if random is not None:
-            matrix = jitter(matrix, random, random.normal(0, 0.035, 2), random.normal(0, 0.1), random.normal(0, 0.2))
+            matrix = jitter(matrix, random, *misplacement(random))
         picture, parsing = crop(self.pictures[index], matrix), cv2.warpAffine(self.parsing[index], matrix, (SIZE, SIZE), flags=cv2.INTER_NEAREST)
         parsing = CLASSES[parsing]
         if random is not None:
             picture = relight(picture, random)
             if random.random() < 0.25:
                 cover(picture, parsing, random)
-        return picture, parsing, self.landmarks[index, :, :2] @ matrix[:, :2].T + matrix[:, 2], 1.0
+        landmarks = self.landmarks[index, :, :2] @ matrix[:, :2].T + matrix[:, 2]
+        if random is not None and random.random() < 0.5:
+            picture, parsing, landmarks = mirrored(picture, parsing, landmarks, self.opposite)
+        return picture, parsing, landmarks, 1.0
 
     def random(self, random):
         pool = self.with_glasses if len(self.with_glasses) and random.random() < 0.12 else self.ids

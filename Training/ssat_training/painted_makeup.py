@@ -129,20 +129,36 @@ def sample(texture, uv):
     return cv2.remap(texture, p[..., 0], p[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
 
 
+SKIN, LIPS = (1, 2, 6, 7), (11, 12)  # label classes: skin, nose, brows; upper and lower lip
+
+
+def _laid(texture, classes, parsing, uv):
+    """One texture where it shows on a face: colour h x w x 3, opacity h x w, and the classes it lies on as 0 or 1."""
+    inside = np.isin(parsing, classes).astype(np.float32)
+    valid = (uv[..., 0] >= 0).astype(np.float32)
+    painted = sample(texture, uv)
+    return painted[..., :3], painted[..., 3] * cv2.GaussianBlur(inside * valid, (0, 0), 0.8) * inside, inside * valid
+
+
+def opacity(parsing, uv, makeup):
+    """How much of the face the paint hides, h x w in 0..1."""
+    bare = np.ones(parsing.shape, np.float32)
+    for texture, classes in zip(makeup, (SKIN, LIPS)):
+        bare *= 1 - _laid(texture, classes, parsing, uv)[1]
+    return 1 - bare
+
+
 def paint(picture, parsing, uv, makeup):
     """`picture` h x w x 3 in 0..1, `parsing` the 19 label classes of the data, `uv` h x w x 2 (-1 outside the mesh)."""
     skin, lips = makeup
     luma = picture @ LUMA
-    valid = (uv[..., 0] >= 0).astype(np.float32)
     detail = luma / np.maximum(cv2.GaussianBlur(luma, (0, 0), 6), 0.02)
     out = picture
-    for texture, classes, grain, shading in ((skin, (1, 2, 6, 7), 0.7, 0.5), (lips, (11, 12), 0.9, 0.0)):
-        inside = np.isin(parsing, classes).astype(np.float32)
-        painted = sample(texture, uv)
-        alpha = (painted[..., 3] * cv2.GaussianBlur(inside * valid, (0, 0), 0.8) * inside)[..., None]
-        colour = painted[..., :3] * (np.clip(detail, 0.5, 1.8) ** grain)[..., None]
+    for texture, classes, grain, shading in ((skin, SKIN, 0.7, 0.5), (lips, LIPS, 0.9, 0.0)):
+        colour, alpha, m = _laid(texture, classes, parsing, uv)
+        alpha = alpha[..., None]
+        colour = colour * (np.clip(detail, 0.5, 1.8) ** grain)[..., None]
         if shading > 0:
-            m = inside * valid
             mean = (luma * m).sum() / max(m.sum(), 1)
             colour = colour * np.clip(cv2.GaussianBlur(luma, (0, 0), 6) / max(mean, 0.05), 0.5, 1.6)[..., None] ** shading
         out = out * (1 - alpha) + np.clip(colour, 0, 1) * alpha

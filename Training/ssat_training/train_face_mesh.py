@@ -22,7 +22,7 @@ from .train_face_detector import Faces
 from .train_ssat import LONGEST_STEP, threads_available
 
 # Small classes count a little more. Weights of 4 made the lips 13 % too large; the overlap term balances the classes already.
-CLASS_WEIGHT = torch.tensor([1, 1, 1, 2, 1.5, 1, 1, 1.5, 1.5, 2, 3.0])
+CLASS_WEIGHT = torch.tensor([1, 1, 1, 2, 1.5, 1, 1, 1.5, 1.5, 2, 1.5])
 COLOURS = np.random.default_rng(1).integers(40, 255, (CLASSES + 1, 3)).astype(np.uint8)
 
 
@@ -113,6 +113,7 @@ def main():
     p.add_argument("--batch", type=int, default=16)
     p.add_argument("--rate", type=float, default=2e-3)
     p.add_argument("--warm-start", help="a checkpoint of this script or of the lab notebook")
+    p.add_argument("--threads", type=int, default=0, help="0: two, or one while something else runs")
     p.add_argument("--precision", choices=("auto", "float32", "bfloat16"), default="auto", help="auto: the faster on this machine, by a few steps of each")
     o = p.parse_args()
     out = Path(o.out)
@@ -120,6 +121,7 @@ def main():
     cv2.setNumThreads(1)
     source, prepared = Source(o, False), PreparedFaces(o.prepared, True)
     other = Source(o, True)
+    torch.set_num_threads(threads_available(o.threads))
     autocast = bfloat16_is_faster(source, o.batch) if o.precision == "auto" else o.precision == "bfloat16"
     print("bfloat16" if autocast else "float32", flush=True)
     negatives = [no_face(other.faces, other.backgrounds, np.random.default_rng(k)) for k in range(48)]
@@ -139,7 +141,7 @@ def main():
     progress = max(step / o.steps, elapsed / (3600 * o.hours))
     while progress < 1:
         if step % 20 == 0:
-            torch.set_num_threads(threads_available())
+            torch.set_num_threads(threads_available(o.threads))
         for group in optimizer.param_groups:
             group["lr"] = o.rate * min(1, (step + 1) / 100) * (0.5 + 0.5 * math.cos(math.pi * progress)) + 1e-5
         terms = losses(network, source.batch(o.batch, random), autocast)

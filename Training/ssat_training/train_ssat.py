@@ -134,8 +134,10 @@ def validate(network, pairs, count, autocast, sheet=None):
     return {f"{k}_{z}": round(float(np.median(v)), 3) if v else float("nan") for (k, z), v in ratios.items()}
 
 
-def threads_available():
-    """Two busy processes on two cores make every parallel region wait: one thread while something else runs."""
+def threads_available(wanted=0):
+    """`wanted`, or by what else runs now. Two busy processes on two cores make every parallel region wait: one thread while something else runs."""
+    if wanted:
+        return wanted
     running = int(open("/proc/loadavg").read().split()[3].split("/")[0])
     return 1 if running > torch.get_num_threads() + 1 else 2
 
@@ -163,6 +165,7 @@ def main():
     arguments.add_argument("--batch", type=int, default=4)
     arguments.add_argument("--rate", type=float, default=1.2e-3)
     arguments.add_argument("--warm-start", help="a checkpoint of this script or of the lab notebook")
+    arguments.add_argument("--threads", type=int, default=0, help="0: two, or one while something else runs")
     arguments.add_argument("--precision", choices=("auto", "float32", "bfloat16"), default="auto", help="auto: the faster on this machine, by a few steps of each")
     o = arguments.parse_args()
     out = Path(o.out)
@@ -181,6 +184,7 @@ def main():
         network.load_state_dict(widen(weights(o.warm_start, from_notebook)))
     if average is None:
         average = {k: v.clone() for k, v in network.state_dict().items()}
+    torch.set_num_threads(threads_available(o.threads))
     autocast = bfloat16_is_faster(pairs, o.batch) if o.precision == "auto" else o.precision == "bfloat16"
     print("bfloat16" if autocast else "float32", flush=True)
     evaluated = SSATLive().to(memory_format=torch.channels_last)
@@ -191,7 +195,7 @@ def main():
     progress = max(step / o.steps, elapsed / (3600 * o.hours))
     while progress < 1:
         if step % 20 == 0:
-            torch.set_num_threads(threads_available())
+            torch.set_num_threads(threads_available(o.threads))
         for group in optimizer.param_groups:
             group["lr"] = o.rate * min(1, (step + 1) / 50) * (0.5 + 0.5 * math.cos(math.pi * progress)) + 1e-5
         batch = pairs.batch(random.integers(0, len(pairs), o.batch), random.random(o.batch) < SEEN_SHARE)

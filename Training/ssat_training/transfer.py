@@ -4,6 +4,9 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
+from .networks.ssat_live import Regions, softened
+
+FEWEST_LIP_PIXELS = 60
 # Classes that take makeup: skin, nose, brows, lips. Correspondence runs between these positions only.
 MAKEUP_CLASSES = torch.tensor([0, 1, 1, 0, 1, 0, 0, 1, 1, 0.0]).view(1, 10, 1, 1)
 
@@ -37,6 +40,21 @@ def skin_colour(picture, parsing64):
     return (F.avg_pool2d(picture, 4) * skin).sum((2, 3), keepdim=True) / skin.sum((1, 2, 3), keepdim=True).clamp_min(1e-3)
 
 
+def lip_colour(picture, parsing):
+    """Mean colour of the lips, n x 3 x 1 x 1, and n x 1 x 1 x 1: 1 where enough of them shows. Both at 256."""
+    lips = parsing[:, 7:9].sum(1, keepdim=True)
+    size = lips.sum((2, 3), keepdim=True)
+    return (picture * lips).sum((2, 3), keepdim=True) / size.clamp_min(1), (size >= FEWEST_LIP_PIXELS).to(picture)
+
+
+def regions(own, own_parsing, other, other_parsing, positions):
+    """Pictures in [-1, 1] and parsing at 256 of the source and of the face whose makeup it is to wear."""
+    own64 = F.avg_pool2d(own_parsing, 4)
+    tone = skin_colour(other, F.avg_pool2d(other_parsing, 4)) - skin_colour(own, own64)
+    (lips, shown), (other_lips, other_shown) = lip_colour(own, own_parsing), lip_colour(other, other_parsing)
+    return Regions(tone, (other_lips - lips) * 0.5 * shown * other_shown, skin_cells(own64, positions), softened(own_parsing[:, 7:9].sum(1, keepdim=True)))
+
+
 def makeup_positions(parsing64):
     return (parsing64 * MAKEUP_CLASSES.to(parsing64)).sum(1, keepdim=True) > 0.5
 
@@ -66,11 +84,10 @@ def transfer(network, batch):
     makeup_a, makeup_b = network.makeup(a, features_a, skin_a), network.makeup(b, features_b, skin_b)
     valid_a, valid_b = makeup_positions(parsing_a), makeup_positions(parsing_b)
     to_a, to_b = network.correspondence(key_a, key_b, valid_a, valid_b)
-    tone = skin_b - skin_a
     mask = MAKEUP_CLASSES.to(a)
     warped_a, warped_b = warp(to_a, makeup_b, batch["ub"], parsing_b), warp(to_b, makeup_a, batch["ua"], parsing_a)
-    cells_a, cells_b = skin_cells(parsing_a, valid_a), skin_cells(parsing_b, valid_b)
-    change_a = network.decode(features_a, warped_a.makeup, a, tone, cells_a) * (pa * mask).sum(1, keepdim=True)
-    change_b = network.decode(features_b, warped_b.makeup, b, -tone, cells_b) * (pb * mask).sum(1, keepdim=True)
+    regions_a, regions_b = regions(a, pa, b, pb, valid_a), regions(b, pb, a, pa, valid_b)
+    change_a = network.decode(features_a, warped_a.makeup, a, regions_a) * (pa * mask).sum(1, keepdim=True)
+    change_b = network.decode(features_b, warped_b.makeup, b, regions_b) * (pb * mask).sum(1, keepdim=True)
     outputs = (batch["a"] + change_a).float(), (batch["b"] + change_b).float()
     return Transfer(*outputs, makeup_a, makeup_b, warped_a, warped_b, valid_a, valid_b, parsing_a, parsing_b)

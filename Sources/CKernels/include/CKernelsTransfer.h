@@ -22,22 +22,31 @@ void ssat_average_blocks(const uint8_t *rgb, float *output);
 /// f32 to u8: clamp(round(x / scale) + zero_point).
 void ssat_quantize_u8(const float *input, int32_t count, float inverse_scale, int32_t zero_point, uint8_t *output);
 
-/// The decoder's colour input, 64x64x12: the warped reference colour, its difference to the source's, the difference less
-/// `tone`, and that softened over the skin (two 5x5 means that count only cells where `skin` is not 0).
-/// `average` 64x64x3 in [-1, 1]; `warped` 64x64x3 in [-1, 1], 0 where nothing was warped; `tone` in [-1, 1] units.
-/// `scratch` holds 64 * 64 * 8 floats.
-void ssat_colour_maps(const float *average, const float *warped, const uint8_t *skin, const float tone[3], float *colours,
-                      float *scratch);
+/// Colours of the reference minus those of the source: of the skin in [-1, 1] units, of the lips in units of full scale (0 where
+/// either shows none).
+typedef struct {
+  float tone[3], lips[3];
+} ssat_differences;
+
+/// The decoder's colour input, 64x64x18: the warped reference colour, its difference to the source's, the difference less
+/// the tone, that softened over the skin (two 5x5 means that count only cells where `skin` is not 0), what the makeup would
+/// change here (luma and chroma: (1 - o) p + o d with o, p of `laid_on` and the difference d), and the difference of the lips on
+/// the lips.
+/// `average` 64x64x3 in [-1, 1]; `warped` 64x64x3 in [-1, 1] and `laid_on` 64x64x4 (opacity, then luma and chroma), 0 where
+/// nothing was warped; `lips` 64x64, 0..1. `scratch` holds 64 * 64 * 8 floats.
+void ssat_colour_maps(const float *average, const float *warped, const float *laid_on, const uint8_t *skin, const float *lips,
+                      const ssat_differences *differences, float *colours, float *scratch);
 
 /// Assembles the predicted change, 256x256x3 in units of full scale:
-///   wash   = gates in luma and chroma: sigmoid(gate[0..2]) of the difference + gate[3..5] of the relative one
-///            + gate[6..8] of the soft one + gate[9..11] of the pigment, back in R'G'B'  (64x64)
-///   change = (bilinear x4 of wash + pixel_shuffle(head, 2)) * weight                   (256x256)
-/// `gate` 64x64x12 and `head` 128x128x12 are f32 maps with the given strides; `colours` as `ssat_colour_maps` makes them;
-/// `pigment` 64x64x3, luma and chroma; `weight` 256x256. `wash` is scratch of 64x64x3 floats.
+///   wash    = gates in luma and chroma: sigmoid(gate[0..2]) of the difference + gate[3..5] of the relative one
+///             + gate[6..8] of the soft one + gate[9..11] of what the makeup would change, back in R'G'B'   (64x64)
+///   on_lips = sigmoid(gate[12..14]) of the lips' difference, likewise                                      (64x64)
+///   change  = (bilinear x4 of wash + bilinear x4 of on_lips * lips_mask + pixel_shuffle(head, 2)) * weight  (256x256)
+/// `gate` 64x64x15 and `head` 128x128x12 are f32 maps with the given strides; `colours` as `ssat_colour_maps` makes them;
+/// `lips_mask` and `weight` 256x256, 0..1. `wash` is scratch of 64x64x6 floats.
 void ssat_assemble_change(const float *gate, int32_t gate_row, int32_t gate_pixel, const float *head, int32_t head_row,
-                          int32_t head_pixel, const float *colours, const float *pigment, const float *weight, float *wash,
-                          float *change);
+                          int32_t head_pixel, const float *colours, const ssat_differences *differences, const float *lips_mask,
+                          const float *weight, float *wash, float *change);
 
 /// The best class of every pixel, 2 size x 2 size, the first of equal ones. `scores`: size x size x (classes x 2 x 2), as before
 /// pixel_shuffle(2).

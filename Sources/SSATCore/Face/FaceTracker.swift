@@ -23,7 +23,7 @@ final class FaceView: @unchecked Sendable {
     var landmarks = [SIMD2<Float>](repeating: .zero, count: 478)  // crop pixels
     var presence: Float = 0
     var agreement: Float = 0
-    var skinColour = SIMD3<Float>(repeating: 0)
+    var colours = FaceColours()
     var crop = [UInt8](repeating: 0, count: 256 * 256 * 3)
     var parsing = [UInt8](repeating: 0, count: 256 * 256)
     var uvFeatures = [Float](repeating: 0, count: 64 * 64 * 13)
@@ -38,7 +38,7 @@ final class Track: @unchecked Sendable {
     var filter = OneEuroFilter()
     var lastSeen: Double
     var missing = 0
-    var skinColour: SIMD3<Float>?
+    var colours: FaceColours?
     /// Change smoothing.
     var previousChange: [Float] = []
     var previousCrop: [UInt8] = []
@@ -276,10 +276,9 @@ final class FaceTracker: @unchecked Sendable {
         }
         view.uvFeatures.withUnsafeMutableBufferPointer { rasterizer.writeFeatures($0.baseAddress!) }
         averageBlocks(view.crop)
-        let colour = SSAT.skinColour(average, view.parsing)
-        let calm = track.skinColour.map { $0 + (colour - $0) * 0.1 } ?? colour
-        track.skinColour = calm
-        view.skinColour = calm
+        let seen = FaceColours.measure(crop: view.crop, average: average, classes: view.parsing)
+        view.colours = track.colours.map { $0.moved(towards: seen, by: 0.1) } ?? seen
+        track.colours = view.colours
         return view
     }
 

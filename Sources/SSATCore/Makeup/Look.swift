@@ -1,7 +1,7 @@
 import CKernels
 import Foundation
 
-/// A reference's makeup, encoded once: keys and makeup features of its face positions, and its skin colour. Holds no photo.
+/// A reference's makeup, encoded once: keys and makeup features of its face positions, and its colours of skin and lips. Holds no photo.
 /// Immutable after creation, so any number of threads may use one.
 public final class Look: @unchecked Sendable {
     /// Number of reference positions.
@@ -10,22 +10,22 @@ public final class Look: @unchecked Sendable {
     let keys: [Float]
     /// count x 64: 61 makeup features, then twice the colour in [-1, 1].
     let values: [Float]
-    /// Mean R'G'B' of the skin, in [-1, 1].
-    package let skinColour: SIMD3<Float>
+    /// Of its skin and lips.
+    package let colours: FaceColours
 
     let keyScale: Float
     let valueScale, valueOffset: [Float]
     /// Keys and values as the kernels of this process want them.
     let packed: Arena
 
-    static let format = "ssat-live look 1"
+    static let format = "ssat-live look 2"
 
-    init(keys: [Float], values: [Float], skinColour: SIMD3<Float>) {
+    init(keys: [Float], values: [Float], colours: FaceColours) {
         let channels = SymmetricCorrespondence.channels
         count = keys.count / channels
         self.keys = keys
         self.values = values
-        self.skinColour = skinColour
+        self.colours = colours
         let largest = keys.reduce(Float(1e-6)) { max($0, abs($1)) }
         keyScale = largest / 127
         var scale = [Float](repeating: 1, count: channels), offset = [Float](repeating: 0, count: channels)
@@ -63,12 +63,14 @@ public final class Look: @unchecked Sendable {
         let keys = try file.floats(named: "keys", shape: nil)
         let values = try file.floats(named: "values", shape: nil)
         let skin = try file.floats(named: "skin_colour", shape: [3])
+        // The fourth number is 1 where the reference shows lips.
+        let lips = try file.floats(named: "lip_colour", shape: [4])
         let channels = SymmetricCorrespondence.channels
         guard keys.count == values.count, keys.count % channels == 0, keys.count > 0,
             keys.count / channels <= SymmetricCorrespondence.grid * SymmetricCorrespondence.grid,
-            (keys + values + skin).allSatisfy({ $0.isFinite })
+            (keys + values + skin + lips).allSatisfy({ $0.isFinite })
         else { throw LookError.notALook(path) }
-        self.init(keys: keys, values: values, skinColour: SIMD3(skin[0], skin[1], skin[2]))
+        self.init(keys: keys, values: values, colours: FaceColours(skin: SIMD3(skin[0], skin[1], skin[2]), lips: lips[3] == 1 ? SIMD3(lips[0], lips[1], lips[2]) : nil))
     }
 
     /// Writes a `.look` file (safetensors), aside and then renamed.
@@ -77,7 +79,9 @@ public final class Look: @unchecked Sendable {
         var writer = Safetensors.Writer(metadata: ["format": Self.format, "name": name, "weights": try Models.identity()])
         writer.add("keys", shape: [count, channels], floats: keys)
         writer.add("values", shape: [count, channels], floats: values)
-        writer.add("skin_colour", shape: [3], floats: [skinColour.x, skinColour.y, skinColour.z])
+        let (skin, lips) = (colours.skin, colours.lips ?? .zero)
+        writer.add("skin_colour", shape: [3], floats: [skin.x, skin.y, skin.z])
+        writer.add("lip_colour", shape: [4], floats: [lips.x, lips.y, lips.z, colours.lips == nil ? 0 : 1])
         try writer.write(toPath: path)
     }
 }
@@ -104,7 +108,7 @@ extension Look {
     public var positionCount: Int { count }
     /// Mean skin colour as #RRGGBB.
     public var skinHex: String {
-        let bytes = (0..<3).map { Int(max(0, min(255, ((skinColour[$0] + 1) * 127.5).rounded()))) }
+        let bytes = (0..<3).map { Int(max(0, min(255, ((colours.skin[$0] + 1) * 127.5).rounded()))) }
         return String(format: "#%02X%02X%02X", bytes[0], bytes[1], bytes[2])
     }
 }

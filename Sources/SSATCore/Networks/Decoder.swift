@@ -1,6 +1,11 @@
 /// The decoder (SSAT, section 3.2; modulation as in SPADE, CVPR 2019): warped makeup and content to the change of the picture.
 struct Decoder {
-    /// 64x64x6 and 128x128x12, f32.
+    /// Channels of the colour input: `ssat_colour_maps`.
+    static let colourCount = 18
+    /// Three gates, for luma and chroma, for each of five colours: `ssat_assemble_change`.
+    static let gateCount = 15
+
+    /// 64x64x15 and 128x128x12, f32.
     let gate, head: Tensor
 
     init(

@@ -1,7 +1,8 @@
 /// Makeup encoder Em (SSAT, section 3.2), run once per reference, so that its size costs a video nothing: picture, content,
-/// semantics and skin colour to 61 makeup features at 64x64 (f32). The last three are the pigment: a change of luma and chroma.
+/// semantics and skin colour to 61 makeup features at 64x64 (f32). The last four are what the makeup did
+/// to the reference: how much of the skin it hides (0...1), and its change of luma and chroma.
 struct MakeupEncoder {
-    static let pigment = 58..<61
+    static let laidOn = 57..<61
 
     let features: Tensor
 

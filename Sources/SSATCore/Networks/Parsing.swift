@@ -16,5 +16,7 @@ public enum FaceClass: UInt8, CaseIterable, Sendable {
     /// Skin or nose: what a person's skin colour is measured on.
     static func isSkin(_ value: UInt8) -> Bool { value == skin.rawValue || value == nose.rawValue }
 
+    static func isLip(_ value: UInt8) -> Bool { value == upperLip.rawValue || value == lowerLip.rawValue }
+
     static let makeupTable: [Bool] = allCases.map(\.takesMakeup)
 }

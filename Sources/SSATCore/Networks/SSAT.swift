@@ -19,14 +19,18 @@ package final class SSAT: @unchecked Sendable {
     private var average = [Float](repeating: 0, count: 64 * 64 * 3)
     /// Reference colour carried to every 64x64 cell of the source, in [-1, 1]; 0 where none was. Of the last `transfer`.
     package private(set) var warped = [Float](repeating: 0, count: 64 * 64 * 3)
-    private var pigment = [Float](repeating: 0, count: 64 * 64 * 3)
+    private var laidOn = [Float](repeating: 0, count: 64 * 64 * 4)
     private var skin = [UInt8](repeating: 0, count: 64 * 64)
-    private var colourMaps = [Float](repeating: 0, count: 64 * 64 * 12)
+    /// The lips, softened: 256x256, and its means of 4x4 blocks.
+    private var lipsMask = [Float](repeating: 0, count: size * size)
+    private var lipsShare = [Float](repeating: 0, count: 64 * 64)
+    private var maskScratch = [Float](repeating: 0, count: size * size)
+    private var colourMaps = [Float](repeating: 0, count: 64 * 64 * Decoder.colourCount)
     private var scratch = [Float](repeating: 0, count: 64 * 64 * 8)
-    private var wash = [Float](repeating: 0, count: 64 * 64 * 3)
+    private var wash = [Float](repeating: 0, count: 64 * 64 * 6)
     private var reduced = [UInt8](repeating: 0, count: size * size)
-    /// Mean skin colour of the crop that was encoded last, in [-1, 1].
-    package private(set) var skinColour = SIMD3<Float>(repeating: 0)
+    /// Of the crop that was encoded last.
+    package private(set) var faceColours = FaceColours()
 
     /// Hides the correspondence type from the package interface.
     package final class Box { let value = SymmetricCorrespondence() }
@@ -53,13 +57,13 @@ package final class SSAT: @unchecked Sendable {
         makeup = builder.input(
             height: 64, width: 64, channels: 64, quantization: try builder.quantization("decoder.makeup"))
         colours = builder.input(
-            height: 64, width: 64, channels: 12, quantization: try builder.quantization("decoder.colours"))
+            height: 64, width: 64, channels: Decoder.colourCount, quantization: try builder.quantization("decoder.colours"))
         let decoder = try Decoder(content: content, semantic: semantic, colours: colours, makeup: makeup, into: &builder)
         gate = decoder.gate
         head = decoder.head
         decoding = makeupEncoding.upperBound..<builder.stepCount
         network = builder.build()
-        guard makeupFeatures.channels == 61, gate.channels == 12, head.channels == 12 else {
+        guard makeupFeatures.channels == 61, gate.channels == Decoder.gateCount, head.channels == 12 else {
             throw SafetensorsError.malformed("SSAT weights", "\(makeupFeatures.channels) makeup features, \(gate.channels) gates, \(head.channels) head values")
         }
     }
@@ -83,16 +87,18 @@ package final class SSAT: @unchecked Sendable {
             for x in 0..<64 { store(uv + (y * 64 + x) * 13, 13, uvFeatures, y, x) }
         }
         ssat_average_blocks(crop, &average)
-        measureSkin(classes)
+        faceColours = FaceColours.measure(crop: crop, average: average, classes: classes)
         network.run(encoding)
         let map = network.floats(keys)
         correspondence.value.prepare(keys: map, rowStride: keys.rowStride, pixelStride: keys.pixelStride, parsing: classes)
         markSkin(classes)
+        markLips(classes)
     }
 
     /// The look of the crop that was encoded last.
     package func makeLook() -> Look {
-        withUnsafeBytes(of: (skinColour.x, skinColour.y, skinColour.z)) {
+        let own = faceColours.skin
+        withUnsafeBytes(of: (own.x, own.y, own.z)) {
             let colour = $0.bindMemory(to: Float.self).baseAddress!
             for cell in 0..<64 * 64 { store(colour, 3, skinMap, cell / 64, cell % 64) }
         }
@@ -111,45 +117,46 @@ package final class SSAT: @unchecked Sendable {
         SymmetricCorrespondence.normalize(
             network.floats(keys), rowStride: keys.rowStride, pixelStride: keys.pixelStride, positions: positions,
             into: &normalized)
-        return Look(keys: normalized, values: values, skinColour: skinColour)
+        return Look(keys: normalized, values: values, colours: faceColours)
     }
 
     /// The change that gives the crop that was encoded last the makeup of `look`.
     /// - Parameters:
-    ///   - tone: reference skin colour minus the source's, in [-1, 1] units (smoothed by the caller).
+    ///   - own: the source's colours (smoothed by the caller).
     ///   - weight: 256x256, 0..1: where makeup goes and how strong.
     ///   - change: 256x256x3 R'G'B' differences, in units of full scale.
     package func transfer(
-        _ look: Look, tone: SIMD3<Float>, weight: UnsafePointer<Float>, change: UnsafeMutablePointer<Float>
+        _ look: Look, on own: FaceColours, weight: UnsafePointer<Float>, change: UnsafeMutablePointer<Float>
     ) {
         clear(makeup)
-        for i in warped.indices { (warped[i], pigment[i]) = (0, 0) }
+        for i in warped.indices { warped[i] = 0 }
+        for i in laidOn.indices { laidOn[i] = 0 }
         correspondence.value.warp(look, temperature: temperature, precision: precision, kernels: kernels) { cell, values in
             store(values, 64, makeup, cell / 64, cell % 64)
-            for c in 0..<3 {
-                warped[cell * 3 + c] = values[61 + c] / 2
-                pigment[cell * 3 + c] = values[MakeupEncoder.pigment.lowerBound + c]
-            }
+            for c in 0..<3 { warped[cell * 3 + c] = values[61 + c] / 2 }
+            for c in 0..<4 { laidOn[cell * 4 + c] = values[MakeupEncoder.laidOn.lowerBound + c] }
         }
-        withUnsafeBytes(of: (tone.x, tone.y, tone.z)) {
-            ssat_colour_maps(average, warped, skin, $0.bindMemory(to: Float.self).baseAddress!, &colourMaps, &scratch)
-        }
+        let tone = look.colours.skin - own.skin
+        var lips = SIMD3<Float>.zero
+        if let theirs = look.colours.lips, let ours = own.lips { lips = (theirs - ours) * 0.5 }
+        var differences = ssat_differences(tone: (tone.x, tone.y, tone.z), lips: (lips.x, lips.y, lips.z))
+        ssat_colour_maps(average, warped, laidOn, skin, lipsShare, &differences, &colourMaps, &scratch)
         colourMaps.withUnsafeBufferPointer { maps in
-            for cell in 0..<64 * 64 { store(maps.baseAddress! + cell * 12, 12, colours, cell / 64, cell % 64) }
+            for cell in 0..<64 * 64 { store(maps.baseAddress! + cell * Decoder.colourCount, Decoder.colourCount, colours, cell / 64, cell % 64) }
         }
         network.run(decoding)
         ssat_assemble_change(
             network.floats(gate), Int32(gate.rowStride), Int32(gate.pixelStride), network.floats(head), Int32(head.rowStride),
-            Int32(head.pixelStride), colourMaps, pigment, weight, &wash, change)
+            Int32(head.pixelStride), colourMaps, &differences, lipsMask, weight, &wash, change)
     }
 
-    /// Runs the decoder alone on given maps (64x64x64 and 64x64x12), for tests.
+    /// Runs the decoder alone on given maps (64x64x64 and 64x64x18), for tests.
     package func decode(makeup values: [Float], colours joined: [Float]) {
         values.withUnsafeBufferPointer { v in
             joined.withUnsafeBufferPointer { j in
                 for cell in 0..<64 * 64 {
                     store(v.baseAddress! + cell * 64, 64, makeup, cell / 64, cell % 64)
-                    store(j.baseAddress! + cell * 12, 12, colours, cell / 64, cell % 64)
+                    store(j.baseAddress! + cell * Decoder.colourCount, Decoder.colourCount, colours, cell / 64, cell % 64)
                 }
             }
         }
@@ -196,24 +203,16 @@ package final class SSAT: @unchecked Sendable {
         }
     }
 
-    private func measureSkin(_ classes: UnsafePointer<UInt8>) { skinColour = Self.skinColour(average, classes) }
-
-    /// Mean colour of skin and nose in [-1, 1], each 64x64 cell weighted by its share of skin.
-    static func skinColour(_ average: [Float], _ classes: UnsafePointer<UInt8>) -> SIMD3<Float> {
-        var sum = SIMD3<Float>(repeating: 0), total: Float = 0
-        for y in 0..<64 {
-            for x in 0..<64 {
-                var count = 0
-                for dy in 0..<4 {
-                    for dx in 0..<4 {
-                        if FaceClass.isSkin(classes[(y * 4 + dy) * 256 + x * 4 + dx]) { count += 1 }
-                    }
-                }
-                let i = (y * 64 + x) * 3
-                sum += SIMD3(average[i], average[i + 1], average[i + 2]) * Float(count)
-                total += Float(count)
+    private func markLips(_ classes: UnsafePointer<UInt8>) {
+        for i in lipsMask.indices { lipsMask[i] = FaceClass.isLip(classes[i]) ? 1 : 0 }
+        soften(&lipsMask, &maskScratch, passes: 1)
+        for cell in lipsShare.indices {
+            let corner = cell / 64 * 4 * Self.size + cell % 64 * 4
+            var sum: Float = 0
+            for y in 0..<4 {
+                for x in 0..<4 { sum += lipsMask[corner + y * Self.size + x] }
             }
+            lipsShare[cell] = sum / 16
         }
-        return total > 0 ? sum / total : SIMD3(repeating: 0)
     }
 }

@@ -4,6 +4,7 @@ Pictures are R'G'B' in [-1, 1] at 256x256, parsing is 10 one-hot classes at 256x
 with -1 outside the face mesh. BatchNorm instead of the paper's InstanceNorm, because it folds into int8 weights.
 """
 import math
+from dataclasses import dataclass
 
 import torch
 import torch.nn as nn
@@ -137,9 +138,12 @@ def uv_features(uv):
 # R'G'B' differences to luma and two chroma differences (BT.601), so that a gate can open for colour and stay shut for shading.
 LUMA_CHROMA = torch.tensor([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
 SOFTENING_RADIUS = 2
-# Channels of the makeup map that are a colour change by themselves (luma and chroma, units of [0, 1]): what the makeup encoder
-# believes was put on. The differences of two faces' colours hold their shading too.
+# Channels of the makeup map with a meaning of their own: how much of the skin the makeup hides (0 to 1), and the change of colour
+# that it made there (luma and chroma, units of [0, 1]). The differences of two faces' colours hold their shading too.
+OPACITY = slice(57, 58)
 PIGMENT = slice(58, 61)
+COLOURS = 18  # channels beside the features that the decoder reads: six colours
+GATES = 15  # the last five of them, by luma and chroma
 
 
 def soften(maps, mask):
@@ -155,16 +159,29 @@ def soften(maps, mask):
     return box(maps * mask) / box(mask).clamp_min(1e-3) * mask
 
 
+def laid_on(makeup, difference):
+    """What the warped makeup would change here, luma and chroma. Pigment of opacity o and colour c changes skin s by o (c - s); the
+    makeup map tells what it changed on the other face, p = o (c - t), and `difference` is that face as it is made up minus this
+    one, d = t + p - s; so o (c - s) = (1 - o) p + o d. Exact, whatever the two faces' own colours."""
+    opacity = makeup[:, OPACITY].float().clamp(0, 1)
+    return (1 - opacity) * makeup[:, PIGMENT].float() + opacity * change_basis(difference.float(), LUMA_CHROMA)
+
+
+def softened(mask):
+    """n x 1 x h x w through the kernel 1 2 1 in both directions, as `soften` in Compositing does."""
+    mask = F.pad(mask, (1, 1, 1, 1), mode="replicate")
+    mask = (mask[..., :-2] + 2 * mask[..., 1:-1] + mask[..., 2:]) / 4
+    return (mask[..., :-2, :] + 2 * mask[..., 1:-1, :] + mask[..., 2:, :]) / 4
+
+
 class Decoder(nn.Module):
     """Predicts a change of the source, not a picture. The head starts at zero; the gates at sigmoid(-1)."""
 
     def __init__(self, width, semantic_width, makeup_channels):
         super().__init__()
-        self.input = nn.Conv2d(2 * width + 12 + 2 * semantic_width + UV_FEATURES, 2 * width, 1)
+        self.input = nn.Conv2d(2 * width + COLOURS + 2 * semantic_width + UV_FEATURES, 2 * width, 1)
         self.block1 = ModulatedBlock(2 * width, 2 * width, makeup_channels)
-        self.gate = nn.Conv2d(2 * width, 12, 3, 1, 1)
-        self.register_buffer("basis", LUMA_CHROMA, persistent=False)
-        self.register_buffer("basis_inverse", torch.linalg.inv(LUMA_CHROMA), persistent=False)
+        self.gate = nn.Conv2d(2 * width, GATES, 3, 1, 1)
         self.block2 = ModulatedBlock(2 * width, width, makeup_channels)
         self.skip = nn.Conv2d(2 * width + semantic_width, width, 1)
         self.block3 = ModulatedBlock(width, width, makeup_channels)
@@ -173,24 +190,46 @@ class Decoder(nn.Module):
             nn.init.zeros_(layer.weight)
             nn.init.constant_(layer.bias, bias)
 
-    def forward(self, content_fine, content, semantic_fine, semantic, makeup, picture, tone, skin):
-        """Returns the change, in units of [0, 1].
-
-        tone: n x 3 x 1 x 1, mean skin colour of the reference minus the source's. skin: n x 1 x 64 x 64, 1 where the source's
-        cell is skin and takes part in the correspondence.
-        """
-        warped = makeup[:, -3:] / 2
-        difference = (warped - F.avg_pool2d(picture, 4)) * 0.5
-        relative = difference - tone * 0.5
-        soft = soften(relative.float(), skin).to(relative.dtype)
-        x = self.block1(self.input(torch.cat([content, warped, difference, relative, soft, semantic], 1)), makeup)
-        gate = torch.sigmoid(self.gate(x).float())
-        gated = sum(gate[:, 3 * i:3 * i + 3] * change_basis(d.float(), self.basis) for i, d in enumerate((difference, relative, soft)))
-        gated = gated + gate[:, 9:] * makeup[:, PIGMENT].float()
-        wash = F.interpolate(change_basis(gated, self.basis_inverse), scale_factor=4, mode="bilinear", align_corners=False)
+    def forward(self, content_fine, content, semantic_fine, semantic, makeup, picture, regions):
+        """Returns the change, in units of [0, 1]. picture: n x 3 x 256 x 256 in [-1, 1]; regions: `Regions`."""
+        maps = colours(makeup, picture, regions)
+        x = self.block1(self.input(torch.cat([content, maps.to(content.dtype), semantic], 1)), makeup)
+        gates = torch.sigmoid(self.gate(x).float())
         x = F.interpolate(self.block2(x, makeup), scale_factor=2, mode="nearest")
         x = self.block3(self.skip(torch.cat([x, content_fine, semantic_fine], 1)), makeup)
-        return wash + F.pixel_shuffle(self.head(x), 2)
+        return assemble(gates, maps, regions, self.head(x))
+
+
+def colours(makeup, picture, regions):
+    """n x 18 x 64 x 64: the other face's colour warped here; its difference to this face's own; the same relative to the two
+    skins; that one softened; what the makeup would change here (luma and chroma); the difference of the two pairs of lips, on them."""
+    makeup = makeup.float()
+    warped = makeup[:, -3:] / 2
+    difference = (warped - F.avg_pool2d(picture.float(), 4)) * 0.5
+    relative = difference - regions.tone * 0.5
+    lips = F.avg_pool2d(regions.lips_mask, 4) * regions.lips
+    return torch.cat([warped, difference, relative, soften(relative, regions.skin), laid_on(makeup, difference), lips], 1)
+
+
+def assemble(gates, maps, regions, head):
+    """The change of the picture from gates (0 to 1), colours and the head's free residual. The lips' own part ends sharply where the
+    parsing ends them; everything else is as fine as the 64 x 64 cells."""
+    parts = [maps[:, 3:6], maps[:, 6:9], maps[:, 9:12]]
+    gated = sum(gates[:, 3 * i:3 * i + 3] * change_basis(d, LUMA_CHROMA) for i, d in enumerate(parts)) + gates[:, 9:12] * maps[:, 12:15]
+    on_lips = gates[:, 12:15] * change_basis(regions.lips.float(), LUMA_CHROMA)
+    wide = F.interpolate(change_basis(torch.cat([gated, on_lips]), torch.linalg.inv(LUMA_CHROMA)), scale_factor=4, mode="bilinear", align_corners=False)
+    wash, on_lips = wide.chunk(2)
+    return wash + on_lips * regions.lips_mask + F.pixel_shuffle(head.float(), 2)
+
+
+@dataclass
+class Regions:
+    """What is known of the source and the other face from their parsing alone. Colours are differences, the other minus the source."""
+
+    tone: torch.Tensor  # n x 3 x 1 x 1, of the mean skin colours, in [-1, 1] units
+    lips: torch.Tensor  # n x 3 x 1 x 1, of the mean lip colours, in [0, 1] units; 0 where either shows none
+    skin: torch.Tensor  # n x 1 x 64 x 64, 1 where the source's cell is skin and takes part in the correspondence
+    lips_mask: torch.Tensor  # n x 1 x 256 x 256, the source's lips, softened
 
 
 def change_basis(maps, matrix):
@@ -227,8 +266,8 @@ class SSATLive(nn.Module):
         temperature = self.log_temperature.exp()
         return Correspondence(key_b, key_a * temperature, valid_b, valid_a), Correspondence(key_a, key_b * temperature, valid_a, valid_b)
 
-    def decode(self, features, makeup, picture, tone, skin):
-        return self.decoder(*features, makeup, picture, tone, skin)
+    def decode(self, features, makeup, picture, regions):
+        return self.decoder(*features, makeup, picture, regions)
 
 
 def gather(maps, index):
@@ -291,7 +330,7 @@ def from_notebook(state):
 
 def widen(state):
     """Weights of an earlier form, made to fit: its gates take their mean, the makeup encoder that saw the picture only gets its new
-    inputs and layers as they are at the start, the pigment begins at nothing."""
+    inputs and layers as they are at the start, the pigment begins at nothing, the gates of pigment and lips half open."""
     state = dict(state)
     fresh = SSATLive().state_dict()
     weight = state["decoder.gate.weight"]
@@ -312,4 +351,11 @@ def widen(state):
         state["makeup_projection.weight"] = state["makeup_projection.weight"].clone()
         state["makeup_projection.bias"] = state["makeup_projection.bias"].clone()
         state["makeup_projection.weight"][PIGMENT] = state["makeup_projection.bias"][PIGMENT] = 0
+    if weight.shape[0] < GATES:
+        gate, bias = state["decoder.gate.weight"], state["decoder.gate.bias"]
+        state["decoder.gate.weight"] = torch.cat([gate[:9], torch.zeros(6, *gate.shape[1:])])
+        state["decoder.gate.bias"] = torch.cat([bias[:9], torch.zeros(6)])
+        projection = state["decoder.input.weight"]
+        columns = projection.shape[0] + 12
+        state["decoder.input.weight"] = torch.cat([projection[:, :columns], torch.zeros(projection.shape[0], 6, 1, 1), projection[:, columns:]], 1)
     return {k: state.get(k, v) for k, v in fresh.items()}

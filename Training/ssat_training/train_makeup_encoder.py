@@ -1,0 +1,123 @@
+"""Teaches the makeup encoder what was painted, before and apart from the transfer: six times as many pictures an hour.
+
+    python -m ssat_training.train_makeup_encoder --pairs DIR --out DIR --warm-start checkpoints/ssat_live.safetensors
+
+Only the makeup encoder and its projection learn; the content and semantic encoders that it reads stay. Resumes; logs to CSV.
+`DIR/last.pt` is a warm start of `ssat_training.train_ssat`.
+"""
+import argparse
+import csv
+import math
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from .checkpoint import save, weights
+from .losses.pigment import pigment_loss
+from .networks.ssat_live import LUMA_CHROMA, PIGMENT, SSATLive, change_basis, from_notebook, widen
+from .train_ssat import LONGEST_STEP, SEEN_SHARE, Pairs, mirrored, threads_available, zones
+from .transfer import makeup_positions, skin_colour
+
+
+def side(batch, which):
+    """One face of every pair, as the network is given it."""
+    picture, parsing = batch[which] * 2 - 1, batch["seen_p" + which]
+    parsing64 = F.avg_pool2d(parsing, 4)
+    return picture, parsing, batch["seen_u" + which], skin_colour(picture, parsing64), makeup_positions(parsing64)
+
+
+def makeup_maps(network, batch):
+    """Of both faces of every pair: a's, then b's."""
+    picture, parsing, uv, skin, valid = (torch.cat(x) for x in zip(side(batch, "a"), side(batch, "b")))
+    with torch.no_grad():
+        features, _ = network.encode(picture, parsing, uv)
+    return network.makeup(picture, features, skin), valid
+
+
+@torch.no_grad()
+def validate(network, pairs, count, autocast):
+    """Recovery of the pigment per zone, 1 - error / change, where the paint changes the zone."""
+    network.makeup_encoder.eval()
+    ratios = {z: [] for z in ("lips", "eyelids", "cheeks")}
+    for start in range(0, min(count, len(pairs)), 8):
+        batch = pairs.batch(np.arange(start, min(start + 8, len(pairs))))
+        with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+            made = makeup_maps(network, batch)[0].float()
+        painted = change_basis(torch.cat([batch["ka"], batch["kb"]])[:, :3], LUMA_CHROMA)
+        parsing, uv = torch.cat([batch["pa"], batch["pb"]]), torch.cat([batch["ua"], batch["ub"]])
+        weight = F.avg_pool2d(zones(parsing, uv), 4)
+        error, change = (made[:, PIGMENT] - painted).abs().sum(1), painted.abs().sum(1)
+        for i in range(len(made)):
+            for z, name in enumerate(ratios):
+                where = (weight[i, z] > 0.5) & (change[i] > 0.03)
+                if where.sum() > 4:
+                    ratios[name].append(1 - (error[i][where].sum() / change[i][where].sum()).item())
+    network.makeup_encoder.train()
+    return {k: round(float(np.median(v)), 3) for k, v in ratios.items() if v}
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--pairs", required=True)
+    arguments.add_argument("--shards", default="0,1")
+    arguments.add_argument("--validation-shard", default="9")
+    arguments.add_argument("--out", required=True)
+    arguments.add_argument("--steps", type=int, default=3000)
+    arguments.add_argument("--hours", type=float, default=1e9, help="end, with the learning rate run down, after this much running time")
+    arguments.add_argument("--batch", type=int, default=8, help="pairs; twice as many pictures")
+    arguments.add_argument("--rate", type=float, default=2e-3)
+    arguments.add_argument("--warm-start", required=True)
+    arguments.add_argument("--threads", type=int, default=0, help="0: two, or one while something else runs")
+    arguments.add_argument("--precision", choices=("float32", "bfloat16"), default="bfloat16")
+    o = arguments.parse_args()
+    out = Path(o.out)
+    out.mkdir(parents=True, exist_ok=True)
+    pairs, held_out = Pairs(o.pairs, o.shards.split(",")), Pairs(o.pairs, [o.validation_shard])
+    painted = np.concatenate([np.asarray(x) for x in pairs.arrays["real"]]) == 0
+    painted = np.nonzero(painted)[0]
+    network = SSATLive().to(memory_format=torch.channels_last)
+    network.load_state_dict(widen(weights(o.warm_start, from_notebook)))
+    network.eval().makeup_encoder.train()
+    learned = [*network.makeup_encoder.parameters(), *network.makeup_projection.parameters()]
+    optimizer = torch.optim.AdamW(learned, o.rate, weight_decay=1e-4, betas=(0.9, 0.99))
+    step, elapsed = 0, 0.0
+    if (out / "last.pt").exists():
+        state = torch.load(out / "last.pt")
+        network.load_state_dict(state["network"]), optimizer.load_state_dict(state["optimizer"])
+        step, elapsed = state["step"], state["elapsed"]
+    random, autocast = np.random.default_rng(step + 1), o.precision == "bfloat16"
+    log = open(out / "log.csv", "a", newline="")
+    writer, last = csv.writer(log), time.time()
+    progress = max(step / o.steps, elapsed / (3600 * o.hours))
+    while progress < 1:
+        if step % 20 == 0:
+            torch.set_num_threads(threads_available(o.threads))
+        for group in optimizer.param_groups:
+            group["lr"] = o.rate * min(1, (step + 1) / 50) * (0.5 + 0.5 * math.cos(math.pi * progress)) + 1e-5
+        batch = pairs.batch(random.choice(painted, o.batch), random.random(o.batch) < SEEN_SHARE)
+        if random.random() < 0.5:
+            batch = mirrored(batch)
+        with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+            made, valid = makeup_maps(network, batch)
+        loss = pigment_loss(made, torch.cat([batch["ka"], batch["kb"]]), torch.ones(len(made)), valid)
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(learned, 1.0)
+        optimizer.step()
+        step += 1
+        now = time.time()
+        elapsed, last = elapsed + min(now - last, LONGEST_STEP), now
+        progress = max(step / o.steps, elapsed / (3600 * o.hours))
+        if step % 10 == 0:
+            writer.writerow([step, round(elapsed, 1), f"{loss.item():.5f}"])
+            log.flush()
+        if step % 200 == 0 or progress >= 1:
+            print(step, round(elapsed), f"{loss.item():.4f}", validate(network, held_out, 96, autocast), flush=True)
+            save(out / "last.pt", network=network.state_dict(), average=network.state_dict(), optimizer=optimizer.state_dict(), step=step, elapsed=elapsed)
+
+
+if __name__ == "__main__":
+    main()
