@@ -167,7 +167,7 @@ AVX2 static void modulation(const ssat_modulation_u8 *p) {
   const __m256 gs = _mm256_set1_ps(p->gamma_scale), go = _mm256_set1_ps(p->gamma_offset);
   const __m256 bs = _mm256_set1_ps(p->beta_scale), bo = _mm256_set1_ps(p->beta_offset);
   const int32_t map_height = p->height / p->upsample, map_width = p->width / p->upsample;
-  for (int32_t y = 0; y < p->height; y++)
+  for (int32_t y = p->first_row; y < p->end_row; y++)
     for (int32_t x = 0; x < p->width; x++) {
       const uint8_t *in = p->input + (ptrdiff_t)y * p->input_row_stride + (ptrdiff_t)x * p->input_pixel_stride;
       uint8_t *out = p->output + (ptrdiff_t)y * p->output_row_stride + (ptrdiff_t)x * p->output_pixel_stride;

@@ -121,7 +121,7 @@ VNNI static void modulation(const ssat_modulation_u8 *p) {
   const __m512 slope = _mm512_set1_ps(p->negative_slope), inverse = _mm512_set1_ps(p->output_inverse_scale);
   const __m512i zero = _mm512_set1_epi32(p->output_zero_point);
   const int32_t map_height = p->height / p->upsample, map_width = p->width / p->upsample;
-  for (int32_t y = 0; y < p->height; y++)
+  for (int32_t y = p->first_row; y < p->end_row; y++)
     for (int32_t x = 0; x < p->width; x++) {
       const uint8_t *in = p->input + (ptrdiff_t)y * p->input_row_stride + (ptrdiff_t)x * p->input_pixel_stride;
       uint8_t *out = p->output + (ptrdiff_t)y * p->output_row_stride + (ptrdiff_t)x * p->output_pixel_stride;

@@ -127,7 +127,7 @@ static void modulation(const ssat_modulation_u8 *p) {
   const float32x4_t gs = vdupq_n_f32(p->gamma_scale), go = vdupq_n_f32(p->gamma_offset);
   const float32x4_t bs = vdupq_n_f32(p->beta_scale), bo = vdupq_n_f32(p->beta_offset);
   const int32_t map_height = p->height / p->upsample, map_width = p->width / p->upsample;
-  for (int32_t y = 0; y < p->height; y++)
+  for (int32_t y = p->first_row; y < p->end_row; y++)
     for (int32_t x = 0; x < p->width; x++) {
       const uint8_t *in = p->input + (ptrdiff_t)y * p->input_row_stride + (ptrdiff_t)x * p->input_pixel_stride;
       uint8_t *out = p->output + (ptrdiff_t)y * p->output_row_stride + (ptrdiff_t)x * p->output_pixel_stride;

@@ -50,7 +50,7 @@ void ssat_reference_convolution(const ssat_convolution_u8 *p) {
 
 void ssat_reference_modulation(const ssat_modulation_u8 *p) {
   int32_t map_height = p->height / p->upsample, map_width = p->width / p->upsample;
-  for (int32_t y = 0; y < p->height; y++)
+  for (int32_t y = p->first_row; y < p->end_row; y++)
     for (int32_t x = 0; x < p->width; x++) {
       const uint8_t *in = p->input + (ptrdiff_t)y * p->input_row_stride + (ptrdiff_t)x * p->input_pixel_stride;
       uint8_t *out = p->output + (ptrdiff_t)y * p->output_row_stride + (ptrdiff_t)x * p->output_pixel_stride;

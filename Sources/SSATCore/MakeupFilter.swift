@@ -70,13 +70,18 @@ public final class MakeupFilter: @unchecked Sendable {
         var soft = [Float](repeating: 0, count: 256 * 256)
     }
 
+    /// - Parameters:
+    ///   - workers: how many threads may call `transfer` at once.
+    ///   - team: how many threads share the work of a single frame. One of the two is 1.
     /// - Throws: `SafetensorsError` when the built-in weights are damaged.
-    public init(look: Look?, recipe: Recipe = Recipe(), faces: FacePolicy = .all, precision: Precision = .int8, workers: Int = 1) throws {
-        tracker = try FaceTracker(precision: precision, policy: faces)
+    public init(look: Look?, recipe: Recipe = Recipe(), faces: FacePolicy = .all, precision: Precision = .int8, workers: Int = 1, team: Int = 1) throws {
+        let team = team > 1 ? WorkerTeam(count: team) : nil
+        tracker = try FaceTracker(precision: precision, policy: faces, team: team)
         outfit = Outfit(look: look, recipe: recipe)
         eyeZone = try Models.canonicalMesh().uint8s(named: "eye_zone", shape: [256, 256])
         for _ in 0..<max(workers, 1) {
             networks.append(try SSAT(weights: Models.ssatLive(precision), precision: precision))
+            networks.last?.team = team
             scratch.append(Scratch())
         }
     }

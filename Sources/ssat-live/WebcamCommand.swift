@@ -25,6 +25,7 @@ struct WebcamCommand: ParsableCommand {
     @Flag(help: "Wait for the camera: at the start, and when it is unplugged.") var wait = false
     @Flag(help: "Close the camera while no program reads the virtual camera.") var onDemand = false
     @Option(help: "Socket for 'ssat-live control'; 'none' for no such.") var control: String = ControlSocket.defaultPath
+    @Option(help: "Threads that share a picture; 0 is one for every processor, four at most.") var threads = 0
     @Option(help: "Seconds to run; without end if not given.") var duration: Double?
     @Option(help: "auto, bar, plain, json or none.") var progress: Progress.Style = .auto
     @Option(help: "Write what was done to this JSON file.") var report: String?
@@ -32,6 +33,7 @@ struct WebcamCommand: ParsableCommand {
     func validate() throws {
         if size != nil, wantedSize == nil { throw ValidationError("--size must look like 1280x720") }
         if let fps, !(1...240).contains(fps) { throw ValidationError("--fps must lie between 1 and 240") }
+        if !(0...64).contains(threads) { throw ValidationError("--threads must lie between 0 and 64") }
         if let duration, duration <= 0 { throw ValidationError("--duration must be positive") }
         if layout != .yuv420, layout != .yuyv { throw ValidationError("--layout must be yuv420 or yuyv") }
     }
@@ -54,8 +56,9 @@ struct WebcamCommand: ParsableCommand {
             let (width, height, rate) = first.shape
             let sinks = try outputs(width: width, height: height, framesPerSecond: rate)
             let look = try loadLook(makeup.reference, precision: makeup.precision)
+            let team = threads == 0 ? min(ProcessInfo.processInfo.activeProcessorCount, 4) : threads
             let filter = try MakeupFilter(
-                look: look, recipe: makeup.recipe, faces: makeup.policy, precision: makeup.precision, workers: 1)
+                look: look, recipe: makeup.recipe, faces: makeup.policy, precision: makeup.precision, team: team)
             filter.whenLost = onLost
             let frames = MakeupFrameFilter(filter: filter, comparison: nil)
             let live = LiveControl()

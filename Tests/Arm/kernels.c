@@ -106,7 +106,7 @@ static void modulation(const ssat_kernels *k) {
       .input = input, .input_row_stride = width * channels, .input_pixel_stride = channels, .modulation = map,
       .modulation_row_stride = map_width * channels * 2, .modulation_pixel_stride = channels * 2, .upsample = upsample, .scale = scale, .shift = shift,
       .gamma_scale = uniform(0.001f, 0.02f), .gamma_offset = uniform(-1, 1), .beta_scale = uniform(0.001f, 0.02f), .beta_offset = uniform(-1, 1),
-      .negative_slope = 0.1f, .output_inverse_scale = uniform(1, 40), .width = width, .height = height, .channels = channels,
+      .negative_slope = 0.1f, .output_inverse_scale = uniform(1, 40), .width = width, .height = height, .end_row = height, .channels = channels,
       .output_row_stride = width * channels, .output_pixel_stride = channels, .output_zero_point = between(0, 255)};
   for (int i = 0; i < 2; i++) {
     p.output = out[i];

@@ -91,6 +91,29 @@ struct NetworkGoldenTests {
         #expect(gate.error <= tolerance * gate.range)
     }
 
+    /// A frame shared by several threads comes out as by one, to the bit: networks, correspondence and all.
+    @Test(arguments: [2, 3, 5]) func teamsGiveTheSameBits(count: Int) throws {
+        let golden = try Self.golden("ssat_live")
+        let crops = try ["a", "b"].map { try golden.uint8s(named: "crop_\($0)", shape: nil) }
+        let classes = try ["a", "b"].map { try golden.uint8s(named: "parsing_\($0)", shape: nil) }
+        let uv = try ["a", "b"].map { try golden.floats(named: "uv_features_\($0)", shape: nil) }
+        let weight = [Float](repeating: 1, count: 256 * 256)
+        func transfer(_ team: WorkerTeam?) throws -> [Float] {
+            let network = try SSAT(weights: Models.ssatLive(.int8), precision: .int8)
+            network.team = team
+            network.encode(crop: crops[1], classes: classes[1], uv: uv[1])
+            let look = network.makeLook()
+            var change = [Float](repeating: 0, count: 256 * 256 * 3)
+            for _ in 0..<5 {
+                network.encode(crop: crops[0], classes: classes[0], uv: uv[0])
+                network.transfer(look, on: network.faceColours, weight: weight, change: &change)
+            }
+            return change
+        }
+        let alone = try transfer(nil), together = try transfer(WorkerTeam(count: count))
+        #expect(alone == together && alone.contains { $0 != 0 })
+    }
+
     /// A look put on the crop that it came from changes it little, and int8 follows f32.
     @Test func int8FollowsFloat() throws {
         let golden = try Self.golden("ssat_live")

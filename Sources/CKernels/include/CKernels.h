@@ -81,6 +81,7 @@ typedef struct {
   const float *scale, *shift;  // channels values each
   float gamma_scale, gamma_offset, beta_scale, beta_offset, negative_slope, output_inverse_scale;
   int32_t width, height, channels;  // of the output; channels padded, multiple of 16
+  int32_t first_row, end_row;       // rows to do: 0 and height for all
   uint8_t *output;
   int32_t output_row_stride, output_pixel_stride, output_zero_point;
 } ssat_modulation_u8;

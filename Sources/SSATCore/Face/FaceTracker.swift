@@ -93,9 +93,10 @@ final class FaceTracker: @unchecked Sendable {
 
     private(set) var detectorRuns = 0
 
-    init(precision: Precision, policy: FacePolicy) throws {
+    init(precision: Precision, policy: FacePolicy, team: WorkerTeam? = nil) throws {
         detector = try FaceDetector(weights: Models.faceDetector(precision), precision: precision)
         mesh = try FaceMesh(weights: Models.faceMesh(precision), precision: precision)
+        (detector.team, mesh.team) = (team, team)
         let canonical = try CanonicalMesh(Models.canonicalMesh())
         rasterizer = MeshRasterizer(mesh: canonical)
         meanPoints = Alignment.meanPoints(canonical)

@@ -22,6 +22,8 @@ public struct Detection: Sendable {
 package final class FaceDetector: @unchecked Sendable {
     package static let size = 320
     private let network: Network
+    /// Who shares the work; nil: this thread alone.
+    package var team: WorkerTeam? { didSet { network.team = team } }
     private let precision: Precision
     private let picture: Tensor
     package let heads: [Tensor]

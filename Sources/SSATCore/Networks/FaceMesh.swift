@@ -6,6 +6,8 @@ import Foundation
 /// Threads: one instance per thread.
 package final class FaceMesh: @unchecked Sendable {
     private let network: Network
+    /// Who shares the work; nil: this thread alone.
+    package var team: WorkerTeam? { didSet { network.team = team } }
     private let precision: Precision
     private let picture, points, classes: Tensor
 

@@ -29,6 +29,18 @@ package struct Tensor: Sendable {
     package static func padded(_ channels: Int) -> Int { (channels + 15) / 16 * 16 }
 }
 
+extension ssat_convolution_u8 {
+    /// Narrows the call to some rows of its output.
+    mutating func keep(rows: Range<Int>) {
+        let first = rows.lowerBound
+        input += first * Int(stride * input_row_stride)
+        if residual != nil { residual += first * Int(residual_row_stride) }
+        if output != nil { output += first * Int(output_row_stride) }
+        if output_f32 != nil { output_f32 += first * Int(output_row_stride) }
+        output_height = Int32(rows.count)
+    }
+}
+
 /// A planned network: a list of kernel calls over one arena. Built by `NetworkBuilder`, run any number of times.
 ///
 /// Threads: an instance is used by one thread at a time; instances share nothing but read-only weights.
@@ -63,6 +75,8 @@ package final class Network: @unchecked Sendable {
     private let arena: Arena
     private let weights: [Arena]
     private let kernels: UnsafePointer<ssat_kernels>
+    /// Who shares the work of every step; nil: the thread that calls `run` does it alone.
+    package var team: WorkerTeam?
 
     init(steps: [Step], arena: Arena, weights: [Arena], kernels: UnsafePointer<ssat_kernels>) {
         self.steps = steps
@@ -81,23 +95,44 @@ package final class Network: @unchecked Sendable {
         (arena.base + tensor.offset).assumingMemoryBound(to: Float.self)
     }
 
-    /// Runs the steps of `range`, all by default.
+    /// Runs the steps of `range`, all by default, on this thread or on the team's.
     package func run(_ range: Range<Int>? = nil) {
-        for index in range ?? 0..<steps.count {
-            switch steps[index] {
-            case .convolution(var call): kernels.pointee.convolution_u8(&call)
-            case .convolutionFloat(var call): ssat_convolution_f32_run(&call)
-            case .modulation(var call): kernels.pointee.modulation_u8(&call)
-            case .modulationFloat(let call): Self.modulate(call)
-            case .upsample(let c):
-                ssat_upsample2(
-                    c.input, c.inputRow, c.inputPixel, c.output, c.outputRow, c.outputPixel, Int32(c.width), Int32(c.height),
-                    Int32(c.bytes))
-            case .copy(let c):
-                ssat_copy_channels(
-                    c.input, c.inputRow, c.inputPixel, c.output, c.outputRow, c.outputPixel, Int32(c.width), Int32(c.height),
-                    Int32(c.bytes))
+        let range = range ?? 0..<steps.count
+        guard let team, team.count > 1 else {
+            for index in range { perform(steps[index], nil, 0) }
+            return
+        }
+        team.run { member in
+            for index in range {
+                perform(steps[index], team, member)
+                team.barrier()
             }
+        }
+    }
+
+    /// One member's rows of a step. What int8 networks do not have is left to the first member.
+    private func perform(_ step: Step, _ team: WorkerTeam?, _ member: Int) {
+        func rows(_ height: Int) -> Range<Int> { team?.share(of: height, member) ?? 0..<height }
+        switch step {
+        case .convolution(var call):
+            call.keep(rows: rows(Int(call.output_height)))
+            if call.output_height > 0 { kernels.pointee.convolution_u8(&call) }
+        case .modulation(var call):
+            let part = rows(Int(call.height))
+            (call.first_row, call.end_row) = (Int32(part.lowerBound), Int32(part.upperBound))
+            kernels.pointee.modulation_u8(&call)
+        case .upsample(let c):
+            let part = rows(c.height)
+            ssat_upsample2(
+                c.input + part.lowerBound * c.inputRow, c.inputRow, c.inputPixel, c.output + 2 * part.lowerBound * c.outputRow, c.outputRow,
+                c.outputPixel, Int32(c.width), Int32(part.count), Int32(c.bytes))
+        case .copy(let c):
+            let part = rows(c.height)
+            ssat_copy_channels(
+                c.input + part.lowerBound * c.inputRow, c.inputRow, c.inputPixel, c.output + part.lowerBound * c.outputRow, c.outputRow,
+                c.outputPixel, Int32(c.width), Int32(part.count), Int32(c.bytes))
+        case .convolutionFloat(var call): if member == 0 { ssat_convolution_f32_run(&call) }
+        case .modulationFloat(let call): if member == 0 { Self.modulate(call) }
         }
     }
 

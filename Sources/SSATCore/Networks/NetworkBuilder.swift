@@ -200,9 +200,9 @@ package struct NetworkBuilder {
                     scale: scale.base.assumingMemoryBound(to: Float.self),
                     shift: shift.base.assumingMemoryBound(to: Float.self), gamma_scale: p[0], gamma_offset: p[1],
                     beta_scale: p[2], beta_offset: p[3], negative_slope: slope, output_inverse_scale: 1 / q.scale,
-                    width: Int32(y.width), height: Int32(y.height), channels: Int32(y.pixelStride), output: at(y),
-                    output_row_stride: Int32(y.rowStride), output_pixel_stride: Int32(y.pixelStride),
-                    output_zero_point: Int32(q.zeroPoint)))
+                    width: Int32(y.width), height: Int32(y.height), channels: Int32(y.pixelStride),
+                    first_row: 0, end_row: Int32(y.height), output: at(y), output_row_stride: Int32(y.rowStride),
+                    output_pixel_stride: Int32(y.pixelStride), output_zero_point: Int32(q.zeroPoint)))
         }
         return y
     }

@@ -8,6 +8,8 @@ package final class SSAT: @unchecked Sendable {
     package static let size = 256
 
     private let network: Network
+    /// Who shares the work; nil: this thread alone.
+    package var team: WorkerTeam? { didSet { network.team = team } }
     /// Steps of the per-frame encoders, of the makeup encoder (for a reference only), of the decoder.
     private let encoding, makeupEncoding, decoding: Range<Int>
     private let precision: Precision
@@ -131,7 +133,7 @@ package final class SSAT: @unchecked Sendable {
         clear(makeup)
         for i in warped.indices { warped[i] = 0 }
         for i in laidOn.indices { laidOn[i] = 0 }
-        correspondence.value.warp(look, temperature: temperature, precision: precision, kernels: kernels) { cell, values in
+        correspondence.value.warp(look, temperature: temperature, precision: precision, kernels: kernels, team: team) { cell, values in
             store(values, 64, makeup, cell / 64, cell % 64)
             for c in 0..<3 { warped[cell * 3 + c] = values[61 + c] / 2 }
             for c in 0..<4 { laidOn[cell * 4 + c] = values[MakeupEncoder.laidOn.lowerBound + c] }

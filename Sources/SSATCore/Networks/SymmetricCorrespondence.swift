@@ -63,13 +63,13 @@ final class SymmetricCorrespondence: @unchecked Sendable {
 
     /// Makeup features of the reference carried to the source: calls `body` with (cell, 64 values) for each position.
     func warp(
-        _ look: Look, temperature: Float, precision: Precision, kernels: UnsafePointer<ssat_kernels>,
+        _ look: Look, temperature: Float, precision: Precision, kernels: UnsafePointer<ssat_kernels>, team: WorkerTeam? = nil,
         _ body: (Int, UnsafePointer<Float>) -> Void
     ) {
         let count = positions.count
         guard count > 0, look.count > 0 else { return }
         if precision == .int8 {
-            attendInt8(look, temperature, kernels)
+            attendInt8(look, temperature, kernels, team)
         } else {
             attendFloat(look, temperature)
         }
@@ -78,24 +78,30 @@ final class SymmetricCorrespondence: @unchecked Sendable {
         }
     }
 
-    private func attendInt8(_ look: Look, _ temperature: Float, _ kernels: UnsafePointer<ssat_kernels>) {
+    private func attendInt8(_ look: Look, _ temperature: Float, _ kernels: UnsafePointer<ssat_kernels>, _ team: WorkerTeam?) {
         let count = positions.count * Self.channels
         var largest: Float = 1e-6
         for i in 0..<count { largest = max(largest, abs(normalized[i])) }
         let scale = largest / 127
         for i in 0..<count { queries[i] = Int8(max(-127, min(127, (normalized[i] / scale).rounded(.toNearestOrEven)))) }
-        let need = kernels.pointee.attention_scratch_size(Int32(look.count), Int32(Self.channels))
-        if scratch.size < need { scratch = Arena(size: need) }
+        let need = (kernels.pointee.attention_scratch_size(Int32(look.count), Int32(Self.channels)) + 63) / 64 * 64
+        let members = team?.count ?? 1, rows = positions.count
+        if scratch.size < need * members { scratch = Arena(size: need * members) }
+        let space = scratch.base
         queries.withUnsafeBufferPointer { q in
             warped.withUnsafeMutableBufferPointer { out in
                 look.valueScale.withUnsafeBufferPointer { valueScale in
                     look.valueOffset.withUnsafeBufferPointer { valueOffset in
-                        var call = ssat_attention_s8(
-                            queries: q.baseAddress!, query_count: Int32(positions.count), reference: look.packed.base,
-                            reference_count: Int32(look.count), temperature_scale: temperature * scale * look.keyScale,
-                            value_channels: Int32(Self.channels), value_scale: valueScale.baseAddress!,
-                            value_offset: valueOffset.baseAddress!, output: out.baseAddress!, scratch: scratch.base)
-                        kernels.pointee.attention_s8(&call)
+                        func attend(_ part: Range<Int>, _ member: Int) {
+                            var call = ssat_attention_s8(
+                                queries: q.baseAddress! + part.lowerBound * Self.channels, query_count: Int32(part.count),
+                                reference: look.packed.base, reference_count: Int32(look.count),
+                                temperature_scale: temperature * scale * look.keyScale, value_channels: Int32(Self.channels),
+                                value_scale: valueScale.baseAddress!, value_offset: valueOffset.baseAddress!,
+                                output: out.baseAddress! + part.lowerBound * Self.channels, scratch: space + member * need)
+                            kernels.pointee.attention_s8(&call)
+                        }
+                        if let team { team.run { attend(team.share(of: rows, $0), $0) } } else { attend(0..<rows, 0) }
                     }
                 }
             }
