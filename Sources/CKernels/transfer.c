@@ -85,24 +85,46 @@ static void times(const float m[9], const float *v, float *o) {
   for (int i = 0; i < 3; i++) o[i] = m[i * 3] * v[0] + m[i * 3 + 1] * v[1] + m[i * 3 + 2] * v[2];
 }
 
-enum { COLOURS = 18, DIFFERENCE = 3, RELATIVE = 6, SOFT = 9, MADE = 12, LIPS = 15 };
+enum { COLOURS = 18, DIFFERENCE = 3, RELATIVE = 6, SOFT = 9, SKIN_PAINT = 12, LIP_PAINT = 15 };
 
-void ssat_colour_maps(const float *average, const float *warped, const float *laid_on, const uint8_t *skin, const float *lips,
-                      const ssat_differences *differences, float *colours, float *scratch) {
-  float *one = scratch, *two = scratch + 64 * 64 * 4;
+// How far the face's own light shows on paint: its grain (on skin, on lips), its shading (on skin).
+static const float skin_grain = 0.7f, lip_grain = 0.9f, skin_shading = 0.5f;
+
+static float clamped(float x, float low, float high) { return x < low ? low : x > high ? high : x; }
+
+static float shading_of(float around, float skin_luma) {
+  return 1 + skin_shading * (clamped(around / (skin_luma < 0.05f ? 0.05f : skin_luma), 0.5f, 1.6f) - 1);
+}
+
+void ssat_luma_around(const float *average, float *around, float *scratch) {
+  for (int i = 0; i < 64 * 64; i++) {
+    const float *a = average + i * 3;
+    around[i] = (to_luma_chroma[0] * a[0] + to_luma_chroma[1] * a[1] + to_luma_chroma[2] * a[2] + 1) * 0.5f;
+  }
+  for (int pass = 0; pass < 4; pass++) ssat_soften(around, 64, scratch);
+}
+
+void ssat_colour_maps(const float *average, const float *warped, const float *paint, const uint8_t *skin, const float *lips,
+                      const float *around, const ssat_regions *regions, float *colours, float *scratch) {
+  float *one = scratch, *two = scratch + 64 * 64 * 4, on_lips[3];
+  times(to_luma_chroma, regions->lip_paint + 1, on_lips);
   for (int32_t i = 0; i < 64 * 64; i++) {
-    float *o = colours + i * COLOURS, difference[3];
+    float *o = colours + i * COLOURS, own[3], own_luma_chroma[3], on_skin[3];
     for (int c = 0; c < 3; c++) {
       o[c] = warped[i * 3 + c];
       o[DIFFERENCE + c] = (warped[i * 3 + c] - average[i * 3 + c]) * 0.5f;
-      o[RELATIVE + c] = o[DIFFERENCE + c] - differences->tone[c] * 0.5f;
+      o[RELATIVE + c] = o[DIFFERENCE + c] - regions->tone[c] * 0.5f;
       one[i * 4 + c] = skin[i] ? o[RELATIVE + c] : 0;
-      o[LIPS + c] = differences->lips[c] * lips[i];
+      own[c] = (average[i * 3 + c] + 1) * 0.5f;
     }
     one[i * 4 + 3] = skin[i] ? 1 : 0;
-    float opacity = laid_on[i * 4] < 0 ? 0 : laid_on[i * 4] > 1 ? 1 : laid_on[i * 4];
-    times(to_luma_chroma, o + DIFFERENCE, difference);
-    for (int c = 0; c < 3; c++) o[MADE + c] = (1 - opacity) * laid_on[i * 4 + 1 + c] + opacity * difference[c];
+    times(to_luma_chroma, own, own_luma_chroma);
+    times(to_luma_chroma, paint + i * 4 + 1, on_skin);
+    float shading = shading_of(around[i], regions->skin_luma);
+    for (int c = 0; c < 3; c++) {
+      o[SKIN_PAINT + c] = on_skin[c] * shading - paint[i * 4] * own_luma_chroma[c];
+      o[LIP_PAINT + c] = (on_lips[c] - regions->lip_paint[0] * own_luma_chroma[c]) * lips[i];
+    }
   }
   for (int pass = 0; pass < 2; pass++) {
     box_rows(one, two, 4, 4, 64 * 4);
@@ -114,19 +136,25 @@ void ssat_colour_maps(const float *average, const float *warped, const float *la
 
 static float sigmoid(float x) { return 1 / (1 + expf(-x)); }
 
-// One cell: `wash` gets the gated colours, then the gated difference of the lips. `lips` in luma and chroma.
-static void gate_colours(const float *gate, const float *colours, const float lips[3], float *wash) {
-  float sum[3] = {0, 0, 0}, part[3];
+// What is interpolated to the picture's size, in luma and chroma: the gated differences of colour; the gated paint under the face's
+// shading, and its gated opacity; the gates of the lips; then the luma around. Padded for vectors.
+enum { WIDE_PAINT = 3, WIDE_OPACITY = 6, WIDE_LIPS = 9, WIDE_AROUND = 12, WIDE = 16 };
+
+static void gate_colours(const float *gate, const float *colours, const float *paint, float around, float skin_luma, float *wide) {
+  float part[3], shading = shading_of(around, skin_luma);
+  memset(wide, 0, WIDE * sizeof(float));
   for (int k = 0; k < 3; k++) {
     times(to_luma_chroma, colours + DIFFERENCE + 3 * k, part);
-    for (int i = 0; i < 3; i++) sum[i] += sigmoid(gate[3 * k + i]) * part[i];
+    for (int i = 0; i < 3; i++) wide[i] += sigmoid(gate[3 * k + i]) * part[i];
   }
+  times(to_luma_chroma, paint + 1, part);
   for (int i = 0; i < 3; i++) {
-    sum[i] += sigmoid(gate[9 + i]) * colours[MADE + i];
-    part[i] = sigmoid(gate[12 + i]) * lips[i];
+    float open = sigmoid(gate[9 + i]);
+    wide[WIDE_PAINT + i] = open * part[i] * shading;
+    wide[WIDE_OPACITY + i] = open * paint[0];
+    wide[WIDE_LIPS + i] = sigmoid(gate[12 + i]);
   }
-  times(to_rgb, sum, wash);
-  times(to_rgb, part, wash + 3);
+  wide[WIDE_AROUND] = around;
 }
 
 // Cells that any weighted pixel reads: those with weight and their neighbours.
@@ -141,18 +169,35 @@ static void active_cells(const float *weight, uint8_t active[64 * 64]) {
     }
 }
 
+// One pixel: `wide` interpolated there, its colour in bytes, the head's residual, and how much of it is lips.
+static void paint_pixel(const float *wide, const uint8_t *rgb, const float *head, float lip, const float on_lips[3], float lip_opacity,
+                        float *o) {
+  float own[3] = {(float)rgb[0] / 255, (float)rgb[1] / 255, (float)rgb[2] / 255}, own_luma_chroma[3], sum[3];
+  times(to_luma_chroma, own, own_luma_chroma);
+  float around = wide[WIDE_AROUND] < 0.02f ? 0.02f : wide[WIDE_AROUND];
+  float grain = clamped(own_luma_chroma[0] / around, 0.5f, 1.8f) - 1;
+  float on_skin = 1 + skin_grain * grain, light = 1 + lip_grain * grain;
+  for (int k = 0; k < 3; k++) {
+    sum[k] = wide[k] + wide[WIDE_PAINT + k] * on_skin - wide[WIDE_OPACITY + k] * own_luma_chroma[k];
+    sum[k] += wide[WIDE_LIPS + k] * (on_lips[k] * light - lip_opacity * own_luma_chroma[k]) * lip;
+  }
+  times(to_rgb, sum, o);
+  for (int k = 0; k < 3; k++) o[k] += head[k * 4];
+}
+
 void ssat_assemble_change(const float *gate, int32_t gate_row, int32_t gate_pixel, const float *head, int32_t head_row,
-                          int32_t head_pixel, const float *colours, const ssat_differences *differences, const float *lips_mask,
-                          const float *weight, float *wash, float *change) {
+                          int32_t head_pixel, const float *colours, const float *paint, const float *around, const uint8_t *rgb,
+                          const ssat_regions *regions, const float *lips_mask, const float *weight, float *wide, float *change) {
   uint8_t active[64 * 64];
-  float lips[3];
-  times(to_luma_chroma, differences->lips, lips);
+  float on_lips[3], *row = wide + 64 * 64 * WIDE;
+  times(to_luma_chroma, regions->lip_paint + 1, on_lips);
   active_cells(weight, active);
   for (int y = 0; y < 64; y++)
     for (int x = 0; x < 64; x++) {
       int i = y * 64 + x;
       if (active[i])
-        gate_colours(gate + (ptrdiff_t)y * gate_row + (ptrdiff_t)x * gate_pixel, colours + i * COLOURS, lips, wash + i * 6);
+        gate_colours(gate + (ptrdiff_t)y * gate_row + (ptrdiff_t)x * gate_pixel, colours + i * COLOURS, paint + i * 4, around[i],
+                     regions->skin_luma, wide + i * WIDE);
     }
   // Half-pixel centres: output row y reads input rows around (y + 0.5) / 4 - 0.5; the fraction is one of four.
   static const float fraction[4] = {0.625f, 0.875f, 0.125f, 0.375f};
@@ -161,8 +206,10 @@ void ssat_assemble_change(const float *gate, int32_t gate_row, int32_t gate_pixe
     if (y0 < 0) y0 = 0;
     if (y1 > 63) y1 = 63;
     float fy = fraction[y % 4];
+    const float *above = wide + y0 * 64 * WIDE, *below = wide + y1 * 64 * WIDE;
+    for (int i = 0; i < 64 * WIDE; i++) row[i] = above[i] * (1 - fy) + below[i] * fy;
     for (int x = 0; x < 256; x++) {
-      float w = weight[y * 256 + x];
+      float w = weight[y * 256 + x], here[WIDE];
       float *o = change + (y * 256 + x) * 3;
       if (w == 0) {
         o[0] = o[1] = o[2] = 0;
@@ -172,19 +219,10 @@ void ssat_assemble_change(const float *gate, int32_t gate_row, int32_t gate_pixe
       if (x0 < 0) x0 = 0;
       if (x1 > 63) x1 = 63;
       float fx = fraction[x % 4];
-      const float *a = wash + (y0 * 64 + x0) * 6, *b = wash + (y0 * 64 + x1) * 6;
-      const float *c = wash + (y1 * 64 + x0) * 6, *d = wash + (y1 * 64 + x1) * 6;
-      float lip = lips_mask[y * 256 + x];
-      const float *h = head + (ptrdiff_t)(y / 2) * head_row + (ptrdiff_t)(x / 2) * head_pixel + (y % 2) * 2 + x % 2;
-      for (int k = 0; k < 3; k++) {
-        float top = a[k] * (1 - fx) + b[k] * fx, bottom = c[k] * (1 - fx) + d[k] * fx;
-        o[k] = top * (1 - fy) + bottom * fy + h[k * 4];
-        if (lip > 0) {
-          top = a[k + 3] * (1 - fx) + b[k + 3] * fx, bottom = c[k + 3] * (1 - fx) + d[k + 3] * fx;
-          o[k] += (top * (1 - fy) + bottom * fy) * lip;
-        }
-        o[k] *= w;
-      }
+      for (int k = 0; k < WIDE; k++) here[k] = row[x0 * WIDE + k] * (1 - fx) + row[x1 * WIDE + k] * fx;
+      paint_pixel(here, rgb + (y * 256 + x) * 3, head + (ptrdiff_t)(y / 2) * head_row + (ptrdiff_t)(x / 2) * head_pixel + (y % 2) * 2 + x % 2,
+                  lips_mask[y * 256 + x], on_lips, regions->lip_paint[0], o);
+      for (int k = 0; k < 3; k++) o[k] *= w;
     }
   }
 }

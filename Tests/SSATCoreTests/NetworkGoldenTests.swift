@@ -75,8 +75,8 @@ struct NetworkGoldenTests {
         }
         #expect(keys.error <= tolerance * keys.range)
         _ = network.makeLook()
-        let makeup = Self.worst(try golden.floats(named: "\(kind).makeup", shape: [16, 16, 61])) {
-            network.rawMakeup($0 / (16 * 61) * 4, $0 / 61 % 16 * 4, $0 % 61)
+        let makeup = Self.worst(try golden.floats(named: "\(kind).makeup", shape: [16, 16, 65])) {
+            network.rawMakeup($0 / (16 * 65) * 4, $0 / 65 % 16 * 4, $0 % 65)
         }
         #expect(makeup.error <= tolerance * makeup.range)
         network.decode(

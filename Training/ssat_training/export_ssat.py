@@ -29,8 +29,8 @@ def decoder_inputs(network, batch):
     parsing_b = F.avg_pool2d(batch["pb"], 4)
     positions = makeup_positions(F.avg_pool2d(batch["pa"], 4))
     to_a, _ = network.correspondence(key_a, key_b, positions, makeup_positions(parsing_b))
-    makeup = to_a.warp(network.makeup(b, features_b, skin_colour(b, parsing_b)))
-    known = regions(a, batch["pa"], b, batch["pb"], positions)
+    own, lips = network.makeup(b, features_b, skin_colour(b, parsing_b))
+    makeup, known = to_a.warp(own), regions(a, batch["pa"], b, batch["pb"], lips, positions)
     return makeup, colour_maps(makeup, a, known), known
 
 
@@ -53,8 +53,8 @@ def run(g, batch, makeup, colours, which="a"):
     return {"keys": keys, "makeup": made, "gate": gate, "head": head}
 
 
-def change(outputs, colours, known):
-    return assemble(torch.sigmoid(outputs["gate"].float()), colours, known, outputs["head"])
+def change(outputs, batch, makeup, colours, known):
+    return assemble(torch.sigmoid(outputs["gate"].float()), colours, makeup, batch["a"] * 2 - 1, known, outputs["head"])
 
 
 def synthetic_batch(seed=7):
@@ -117,7 +117,7 @@ def main():
         batch = pairs.batch(np.array([(o.count + index) % len(pairs)]))
         m, c, k = decoder_inputs(network, batch)
         mask = 1 - batch["pa"][:, [0, 3, 5, 6, 9]].sum(1, keepdim=True)
-        a, b = (change(run(g, batch, m, c), c, k) * mask for g in (exact, quantized))
+        a, b = (change(run(g, batch, m, c), batch, m, c, k) * mask for g in (exact, quantized))
         errors.append(-10 * torch.log10(((a - b) ** 2).mean().clamp_min(1e-12)).item())
     print("int8 against f32, PSNR:", np.round(errors, 1))
 
@@ -146,8 +146,8 @@ def main():
     # The whole transfer, f32, from the pictures: correspondence included.
     rounded = SSATLive().eval()
     rounded.load_state_dict(state["average"])
-    tensors["float.change"] = change(float_outputs, colours, known)[0, :, ::4, ::4].permute(1, 2, 0)
-    tensors["int8.change"] = change(int8_outputs, colours, known)[0, :, ::4, ::4].permute(1, 2, 0)
+    tensors["float.change"] = change(float_outputs, golden, makeup, colours, known)[0, :, ::4, ::4].permute(1, 2, 0)
+    tensors["int8.change"] = change(int8_outputs, golden, makeup, colours, known)[0, :, ::4, ::4].permute(1, 2, 0)
     tensors["makeup"] = makeup[0].permute(1, 2, 0)
     tensors["colours"] = colours[0].permute(1, 2, 0)
     tensors["float.gate"], tensors["int8.gate"] = (x["gate"][0, :, ::2, ::2].permute(1, 2, 0).float() for x in (float_outputs, int8_outputs))

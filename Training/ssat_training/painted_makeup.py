@@ -140,12 +140,13 @@ def _laid(texture, classes, parsing, uv):
     return painted[..., :3], painted[..., 3] * cv2.GaussianBlur(inside * valid, (0, 0), 0.8) * inside, inside * valid
 
 
-def opacity(parsing, uv, makeup):
-    """How much of the face the paint hides, h x w in 0..1."""
-    bare = np.ones(parsing.shape, np.float32)
+def layers(parsing, uv, makeup):
+    """What lies on a face, h x w x 8: opacity and flat colour times opacity, of the skin's paint, then of the lips'."""
+    out = []
     for texture, classes in zip(makeup, (SKIN, LIPS)):
-        bare *= 1 - _laid(texture, classes, parsing, uv)[1]
-    return 1 - bare
+        colour, alpha, _ = _laid(texture, classes, parsing, uv)
+        out += [alpha[..., None], colour * alpha[..., None]]
+    return np.dstack(out)
 
 
 def paint(picture, parsing, uv, makeup):

@@ -5,7 +5,7 @@
     python -m ssat_training.pairs --prepared DIR --out DIR --shard 9 --count 256 --held-out
 
 Writes a, b (wearing what they wear), ga, gb (a wearing b's look, b wearing a's): n x 256 x 256 x 3 bytes; pa, pb: the ten
-classes of SSAT live; ua, ub: n x 64 x 64 x 2 UV; ka, kb: n x 64 x 64 x 4, what the paint changed, and its opacity (0 where real is 1: not known); real: 1 where the look is a photographed one; lm; and a sheet to look at.
+classes of SSAT live; ua, ub: n x 64 x 64 x 2 UV; ka, kb: n x 64 x 64 x 8, opacity and paint of the skin and of the lips (`painted_makeup.layers`; 0 where real is 1: not known); real: 1 where the look is a photographed one; lm; and a sheet to look at.
 """
 import argparse
 from pathlib import Path
@@ -13,7 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from .painted_makeup import opacity, paint, random_makeup
+from .painted_makeup import layers, paint, random_makeup
 from .pseudo_pairs import pseudo_target
 from .splits import held_out
 
@@ -79,9 +79,9 @@ def painted_pair(faces, random):
     look_b, look_a = random_makeup(random), None if random.random() < 0.4 else random_makeup(random)
     wear = lambda picture, parsing, uv, look: picture if look is None else paint(picture, parsing, uv, look)
     made_a, made_b = wear(a, pa, ua, look_a), wear(b, pb, ub, look_b)
-    hides = lambda parsing, uv, look: np.zeros(parsing.shape, np.float32) if look is None else opacity(parsing, uv, look)
+    known = lambda parsing, uv, look: np.zeros((*parsing.shape, 8), np.float32) if look is None else layers(parsing, uv, look)
     return dict(a=made_a, b=made_b, ga=wear(a, pa, ua, look_b), gb=wear(b, pb, ub, look_a),
-                ka=np.dstack([made_a - a, hides(pa, ua, look_a)]), kb=np.dstack([made_b - b, hides(pb, ub, look_b)]),
+                ka=known(pa, ua, look_a), kb=known(pb, ub, look_b),
                 pa=pa, pb=pb, ua=ua, ub=ub, lm=np.stack([la, lb]), real=0)
 
 
@@ -91,7 +91,7 @@ def pseudo_pair(faces, random):
     while i == j:
         j = random.choice(faces.made_up)
     (a, pa, ua, la), (b, pb, ub, lb) = faces.load(i, random), faces.load(j, random)
-    unknown = np.zeros((SIZE, SIZE, 4), np.float32)
+    unknown = np.zeros((SIZE, SIZE, 8), np.float32)
     return dict(a=a, b=b, ga=pseudo_target(a, pa, ua, b, pb, lb, ub), gb=pseudo_target(b, pb, ub, a, pa, la, ua), ka=unknown, kb=unknown,
                 pa=pa, pb=pb, ua=ua, ub=ub, lm=np.stack([la, lb]), real=1)
 
@@ -121,7 +121,7 @@ def main():
     out.mkdir(parents=True, exist_ok=True)
     faces, random, n = Faces(o.prepared, o.held_out), np.random.default_rng(500 + o.shard), o.count
     shapes = {k: (np.uint8, (n, SIZE, SIZE, 3)) for k in ("a", "b", "ga", "gb")} | {k: (np.uint8, (n, SIZE, SIZE)) for k in ("pa", "pb")}
-    shapes |= {k: (np.float16, (n, 64, 64, 2)) for k in ("ua", "ub")} | {k: (np.float16, (n, 64, 64, 4)) for k in ("ka", "kb")} | {"real": (np.uint8, (n,)), "lm": (np.float32, (n, 2, 478, 3))}
+    shapes |= {k: (np.float16, (n, 64, 64, 2)) for k in ("ua", "ub")} | {k: (np.float16, (n, 64, 64, 8)) for k in ("ka", "kb")} | {"real": (np.uint8, (n,)), "lm": (np.float32, (n, 2, 478, 3))}
     arrays = {k: np.lib.format.open_memmap(out / f"{k}_{o.shard}.npy", "w+", dtype, shape) for k, (dtype, shape) in shapes.items()}
     for row in range(n):
         store(arrays, row, (pseudo_pair if random.random() < PSEUDO_SHARE else painted_pair)(faces, random))

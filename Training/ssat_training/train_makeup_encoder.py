@@ -16,42 +16,45 @@ import torch
 import torch.nn.functional as F
 
 from .checkpoint import save, weights
-from .losses.pigment import pigment_loss
-from .networks.ssat_live import LUMA_CHROMA, PIGMENT, SSATLive, change_basis, from_notebook, widen
+from .losses.paint import of_the_lips, paint_change, paint_loss
+from .networks.ssat_live import OPACITY, PAINT, SSATLive, from_notebook, widen
 from .train_ssat import LONGEST_STEP, SEEN_SHARE, Pairs, mirrored, threads_available, zones
-from .transfer import makeup_positions, skin_colour
+from .transfer import lips_share, makeup_positions, skin_colour
 
 
 def side(batch, which):
     """One face of every pair, as the network is given it."""
     picture, parsing = batch[which] * 2 - 1, batch["seen_p" + which]
     parsing64 = F.avg_pool2d(parsing, 4)
-    return picture, parsing, batch["seen_u" + which], skin_colour(picture, parsing64), makeup_positions(parsing64)
+    return picture, parsing, batch["seen_u" + which], skin_colour(picture, parsing64), makeup_positions(parsing64), lips_share(batch["p" + which])
 
 
 def makeup_maps(network, batch):
-    """Of both faces of every pair: a's, then b's."""
-    picture, parsing, uv, skin, valid = (torch.cat(x) for x in zip(side(batch, "a"), side(batch, "b")))
+    """Of both faces of every pair, a's, then b's: makeup maps, lips' paint, skin colour in [0, 1], valid cells, exact share of lips."""
+    picture, parsing, uv, skin, valid, lips_share = (torch.cat(x) for x in zip(side(batch, "a"), side(batch, "b")))
     with torch.no_grad():
         features, _ = network.encode(picture, parsing, uv)
-    return network.makeup(picture, features, skin), valid
+    return *network.makeup(picture, features, skin), (skin + 1) / 2, valid, lips_share
 
 
 @torch.no_grad()
 def validate(network, pairs, count, autocast):
-    """Recovery of the pigment per zone, 1 - error / change, where the paint changes the zone."""
+    """Recovery of the paint per zone, 1 - error / change of skin of the mean colour, where the paint changes the zone."""
     network.makeup_encoder.eval()
     ratios = {z: [] for z in ("lips", "eyelids", "cheeks")}
     for start in range(0, min(count, len(pairs)), 8):
         batch = pairs.batch(np.arange(start, min(start + 8, len(pairs))))
         with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
-            made = makeup_maps(network, batch)[0].float()
-        painted = change_basis(torch.cat([batch["ka"], batch["kb"]])[:, :3], LUMA_CHROMA)
+            makeup, lips, skin, _, share = makeup_maps(network, batch)
+        painted = torch.cat([batch["ka"], batch["kb"]])
         parsing, uv = torch.cat([batch["pa"], batch["pb"]]), torch.cat([batch["ua"], batch["ub"]])
         weight = F.avg_pool2d(zones(parsing, uv), 4)
-        error, change = (made[:, PIGMENT] - painted).abs().sum(1), painted.abs().sum(1)
-        for i in range(len(made)):
-            for z, name in enumerate(ratios):
+        made = torch.cat([makeup[:, OPACITY.start:PAINT.stop].float(), lips], 1)
+        for z, name in enumerate(ratios):
+            wanted, got = (of_the_lips(painted, share), made[:, 4:]) if name == "lips" else (painted[:, :4], made[:, :4])
+            truth = paint_change(wanted, skin)
+            error, change = (paint_change(got, skin) - truth).abs().sum(1), truth.abs().sum(1)
+            for i in range(len(made)):
                 where = (weight[i, z] > 0.5) & (change[i] > 0.03)
                 if where.sum() > 4:
                     ratios[name].append(1 - (error[i][where].sum() / change[i][where].sum()).item())
@@ -101,8 +104,8 @@ def main():
         if random.random() < 0.5:
             batch = mirrored(batch)
         with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
-            made, valid = makeup_maps(network, batch)
-        loss = pigment_loss(made, torch.cat([batch["ka"], batch["kb"]]), torch.ones(len(made)), valid)
+            makeup, lips, skin, valid, lips_share = makeup_maps(network, batch)
+        loss = paint_loss(makeup, lips, torch.cat([batch["ka"], batch["kb"]]), skin, torch.ones(len(makeup)), valid, lips_share)
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(learned, 1.0)

@@ -16,10 +16,10 @@ import torch.nn.functional as F
 from .checkpoint import save, weights
 from .face_zones import CHEEK_ZONE, EYE_ZONE
 from .losses.correspondence import semantic_loss, uv_loss
-from .losses.pigment import pigment_loss
+from .losses.paint import paint_loss
 from .losses.reconstruction import gradient_loss, lowpass_loss, pixel_loss, zone_loss
 from .networks.ssat_live import CLASSES, SSATLive, from_notebook, widen
-from .transfer import transfer
+from .transfer import lips_share, skin_colour, transfer
 
 LABELS = ("pa", "pb", "ua", "ub")
 FIELDS = ("a", "b", "ga", "gb", "ka", "kb", "real", *LABELS)
@@ -97,7 +97,11 @@ def losses(network, batch, autocast):
         terms["lowpass"] += 5 * lowpass_loss(output, truth)
         terms["zone"] += 0.08 * zone_loss(output, truth, source, zones(parsing, uv))
     known = 1 - batch["real"].float()
-    terms["pigment"] = 4 * (pigment_loss(t.makeup_a, batch["ka"], known, t.valid_a) + pigment_loss(t.makeup_b, batch["kb"], known, t.valid_b))
+    terms["paint"] = sum(
+        paint_loss(makeup, lips, batch[f"k{x}"], skin_colour(batch[x], parsing), known, valid, lips_share(batch[f"p{x}"]))
+        for x, makeup, lips, parsing, valid in (("a", t.makeup_a, t.lips_a, t.parsing_a, t.valid_a), ("b", t.makeup_b, t.lips_b, t.parsing_b, t.valid_b)))
+    if network.keys_frozen:
+        return terms, t
     terms["uv"] = 2 * (uv_loss(t.warped_a.uv, batch["ua"], t.valid_a) + uv_loss(t.warped_b.uv, batch["ub"], t.valid_b))
     terms["semantic"] = semantic_loss(t.warped_a.parsing, t.parsing_a, t.valid_a) + semantic_loss(t.warped_b.parsing, t.parsing_b, t.valid_b)
     return terms, t
@@ -165,6 +169,7 @@ def main():
     arguments.add_argument("--batch", type=int, default=4)
     arguments.add_argument("--rate", type=float, default=1.2e-3)
     arguments.add_argument("--warm-start", help="a checkpoint of this script or of the lab notebook")
+    arguments.add_argument("--freeze-keys", action="store_true", help="train the makeup encoder and the decoder only")
     arguments.add_argument("--threads", type=int, default=0, help="0: two, or one while something else runs")
     arguments.add_argument("--precision", choices=("auto", "float32", "bfloat16"), default="auto", help="auto: the faster on this machine, by a few steps of each")
     o = arguments.parse_args()
@@ -182,6 +187,8 @@ def main():
         step, average, elapsed = state["step"], state["average"], state["elapsed"]
     elif o.warm_start:
         network.load_state_dict(widen(weights(o.warm_start, from_notebook)))
+    if o.freeze_keys:
+        network.freeze_keys()
     if average is None:
         average = {k: v.clone() for k, v in network.state_dict().items()}
     torch.set_num_threads(threads_available(o.threads))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
-from .networks.ssat_live import Regions, softened
+from .networks.ssat_live import Regions, light_of, softened
 
 FEWEST_LIP_PIXELS = 60
 # Classes that take makeup: skin, nose, brows, lips. Correspondence runs between these positions only.
@@ -26,6 +26,8 @@ class Transfer:
     output_b: torch.Tensor
     makeup_a: torch.Tensor  # their own makeup maps
     makeup_b: torch.Tensor
+    lips_a: torch.Tensor  # opacity and paint of their own lips, by cell
+    lips_b: torch.Tensor
     warped_a: "Warped"  # b's maps at a's positions
     warped_b: "Warped"
     valid_a: torch.Tensor
@@ -41,18 +43,38 @@ def skin_colour(picture, parsing64):
 
 
 def lip_colour(picture, parsing):
-    """Mean colour of the lips, n x 3 x 1 x 1, and n x 1 x 1 x 1: 1 where enough of them shows. Both at 256."""
+    """Mean colour of the lips, n x 3 x 1 x 1, in the picture's range. Both at 256."""
     lips = parsing[:, 7:9].sum(1, keepdim=True)
-    size = lips.sum((2, 3), keepdim=True)
-    return (picture * lips).sum((2, 3), keepdim=True) / size.clamp_min(1), (size >= FEWEST_LIP_PIXELS).to(picture)
+    return (picture * lips).sum((2, 3), keepdim=True) / lips.sum((2, 3), keepdim=True).clamp_min(1)
 
 
-def regions(own, own_parsing, other, other_parsing, positions):
-    """Pictures in [-1, 1] and parsing at 256 of the source and of the face whose makeup it is to wear."""
-    own64 = F.avg_pool2d(own_parsing, 4)
-    tone = skin_colour(other, F.avg_pool2d(other_parsing, 4)) - skin_colour(own, own64)
-    (lips, shown), (other_lips, other_shown) = lip_colour(own, own_parsing), lip_colour(other, other_parsing)
-    return Regions(tone, (other_lips - lips) * 0.5 * shown * other_shown, skin_cells(own64, positions), softened(own_parsing[:, 7:9].sum(1, keepdim=True)))
+def lips_shown(parsing):
+    """n x 1 x 1 x 1: 1 where enough of the lips shows. `parsing` at 256."""
+    return (parsing[:, 7:9].sum((1, 2, 3), keepdim=True) >= FEWEST_LIP_PIXELS).to(parsing)
+
+
+def lips_share(parsing):
+    """n x 1 x 64 x 64 of a parsing at 256."""
+    return F.avg_pool2d(parsing[:, 7:9].sum(1, keepdim=True), 4)
+
+
+def lip_paint(lips, parsing64):
+    """Mean of opacity and paint over the lips, every cell by its share of lips: n x 4 x 1 x 1. Lips are narrow at 64x64, and paint
+    carried there cell by cell mixed with the skin beside them."""
+    share = parsing64[:, 7:9].sum(1, keepdim=True)
+    return (lips * share).sum((2, 3), keepdim=True) / share.sum((2, 3), keepdim=True).clamp_min(1e-3)
+
+
+def regions(own, own_parsing, other, other_parsing, other_lips, positions):
+    """Pictures in [-1, 1] and parsing at 256 of the source and of the face whose makeup it is to wear; `other_lips` by cell."""
+    own64, other64 = F.avg_pool2d(own_parsing, 4), F.avg_pool2d(other_parsing, 4)
+    skin = skin_colour(own, own64)
+    paint = lip_paint(other_lips, other64)
+    # What the paint does not hide of the other's lips comes along as a shift of colour: a photographed look is the whole lip.
+    shift = (lip_colour(other, other_parsing) - lip_colour(own, own_parsing)) * 0.5
+    lips = torch.cat([paint[:, :1], paint[:, 1:] + (1 - paint[:, :1]) * shift], 1) * lips_shown(own_parsing) * lips_shown(other_parsing)
+    light = light_of((own + 1) / 2, (skin + 1) / 2)
+    return Regions(skin_colour(other, other64) - skin, lips, skin_cells(own64, positions), softened(own_parsing[:, 7:9].sum(1, keepdim=True)), light)
 
 
 def makeup_positions(parsing64):
@@ -81,13 +103,13 @@ def transfer(network, batch):
     features_b, key_b = network.encode(b, pb, batch["seen_ub"])
     parsing_a, parsing_b = F.avg_pool2d(pa, 4), F.avg_pool2d(pb, 4)
     skin_a, skin_b = skin_colour(a, parsing_a), skin_colour(b, parsing_b)
-    makeup_a, makeup_b = network.makeup(a, features_a, skin_a), network.makeup(b, features_b, skin_b)
+    (makeup_a, lips_a), (makeup_b, lips_b) = network.makeup(a, features_a, skin_a), network.makeup(b, features_b, skin_b)
     valid_a, valid_b = makeup_positions(parsing_a), makeup_positions(parsing_b)
     to_a, to_b = network.correspondence(key_a, key_b, valid_a, valid_b)
     mask = MAKEUP_CLASSES.to(a)
     warped_a, warped_b = warp(to_a, makeup_b, batch["ub"], parsing_b), warp(to_b, makeup_a, batch["ua"], parsing_a)
-    regions_a, regions_b = regions(a, pa, b, pb, valid_a), regions(b, pb, a, pa, valid_b)
+    regions_a, regions_b = regions(a, pa, b, pb, lips_b, valid_a), regions(b, pb, a, pa, lips_a, valid_b)
     change_a = network.decode(features_a, warped_a.makeup, a, regions_a) * (pa * mask).sum(1, keepdim=True)
     change_b = network.decode(features_b, warped_b.makeup, b, regions_b) * (pb * mask).sum(1, keepdim=True)
     outputs = (batch["a"] + change_a).float(), (batch["b"] + change_b).float()
-    return Transfer(*outputs, makeup_a, makeup_b, warped_a, warped_b, valid_a, valid_b, parsing_a, parsing_b)
+    return Transfer(*outputs, makeup_a, makeup_b, lips_a, lips_b, warped_a, warped_b, valid_a, valid_b, parsing_a, parsing_b)

@@ -22,31 +22,37 @@ void ssat_average_blocks(const uint8_t *rgb, float *output);
 /// f32 to u8: clamp(round(x / scale) + zero_point).
 void ssat_quantize_u8(const float *input, int32_t count, float inverse_scale, int32_t zero_point, uint8_t *output);
 
-/// Colours of the reference minus those of the source: of the skin in [-1, 1] units, of the lips in units of full scale (0 where
-/// either shows none).
+/// What is known of two faces as wholes. `tone`: skin colour of the reference minus the source's, in [-1, 1] units; `lip_paint`: opacity of
+/// what goes on the lips, and the R'G'B' that comes with it (all 0 where either face shows no lips); `skin_luma`: of the source, 0..1.
 typedef struct {
-  float tone[3], lips[3];
-} ssat_differences;
+  float tone[3], lip_paint[4], skin_luma;
+} ssat_regions;
+
+/// Mean luma around every cell, 64x64 in 0..1, from the block means of `ssat_average_blocks`. `scratch` holds 64 * 64 floats.
+void ssat_luma_around(const float *average, float *around, float *scratch);
 
 /// The decoder's colour input, 64x64x18: the warped reference colour, its difference to the source's, the difference less
-/// the tone, that softened over the skin (two 5x5 means that count only cells where `skin` is not 0), what the makeup would
-/// change here (luma and chroma: (1 - o) p + o d with o, p of `laid_on` and the difference d), and the difference of the lips on
-/// the lips.
-/// `average` 64x64x3 in [-1, 1]; `warped` 64x64x3 in [-1, 1] and `laid_on` 64x64x4 (opacity, then luma and chroma), 0 where
-/// nothing was warped; `lips` 64x64, 0..1. `scratch` holds 64 * 64 * 8 floats.
-void ssat_colour_maps(const float *average, const float *warped, const float *laid_on, const uint8_t *skin, const float *lips,
-                      const ssat_differences *differences, float *colours, float *scratch);
+/// the tone, that softened over the skin (two 5x5 means that count only cells where `skin` is not 0), and what paint would change
+/// here, on the skin and on the lips (luma and chroma; networks/ssat_live.py, `laid_on`).
+/// `average` 64x64x3 in [-1, 1]; `warped` 64x64x3 in [-1, 1] and `paint` 64x64x4 (opacity, then R'G'B' in 0..1 times it), 0 where
+/// nothing was warped; `lips` 64x64, 0..1; `around` of `ssat_luma_around`. `scratch` holds 64 * 64 * 8 floats.
+void ssat_colour_maps(const float *average, const float *warped, const float *paint, const uint8_t *skin, const float *lips,
+                      const float *around, const ssat_regions *regions, float *colours, float *scratch);
 
-/// Assembles the predicted change, 256x256x3 in units of full scale:
-///   wash    = gates in luma and chroma: sigmoid(gate[0..2]) of the difference + gate[3..5] of the relative one
-///             + gate[6..8] of the soft one + gate[9..11] of what the makeup would change, back in R'G'B'   (64x64)
-///   on_lips = sigmoid(gate[12..14]) of the lips' difference, likewise                                      (64x64)
-///   change  = (bilinear x4 of wash + bilinear x4 of on_lips * lips_mask + pixel_shuffle(head, 2)) * weight  (256x256)
-/// `gate` 64x64x15 and `head` 128x128x12 are f32 maps with the given strides; `colours` as `ssat_colour_maps` makes them;
-/// `lips_mask` and `weight` 256x256, 0..1. `wash` is scratch of 64x64x6 floats.
+enum { SSAT_ASSEMBLE_SCRATCH = 65 * 64 * 16 };
+
+/// Assembles the predicted change, 256x256x3 in units of full scale. In luma and chroma, gates are sigmoid(gate), maps of 64x64
+/// are interpolated bilinearly, s is the source's own colour and g its grain, luma / luma around - 1 in -0.5..0.8:
+///   wash = gate[0..2] of the difference + gate[3..5] of the relative one + gate[6..8] of the soft one
+///   skin = gate[9..11] * (paint * shading * (1 + 0.7 g) - opacity * s)
+///   lips = gate[12..14] * (lip paint * (1 + 0.9 g) - its opacity * s) * lips_mask
+///   change = (wash + skin + lips, back in R'G'B', + pixel_shuffle(head, 2)) * weight
+/// `gate` 64x64x15 and `head` 128x128x12 are f32 maps with the given strides; `colours`, `paint` and `around` as for
+/// `ssat_colour_maps`; `rgb` 256x256x3, the crop; `lips_mask` and `weight` 256x256, 0..1. `wide` is scratch of SSAT_ASSEMBLE_SCRATCH
+/// floats that hold finite numbers.
 void ssat_assemble_change(const float *gate, int32_t gate_row, int32_t gate_pixel, const float *head, int32_t head_row,
-                          int32_t head_pixel, const float *colours, const ssat_differences *differences, const float *lips_mask,
-                          const float *weight, float *wash, float *change);
+                          int32_t head_pixel, const float *colours, const float *paint, const float *around, const uint8_t *rgb,
+                          const ssat_regions *regions, const float *lips_mask, const float *weight, float *wide, float *change);
 
 /// The best class of every pixel, 2 size x 2 size, the first of equal ones. `scores`: size x size x (classes x 2 x 2), as before
 /// pixel_shuffle(2).

@@ -1,50 +1,58 @@
-/// Mean colours of the parts of a face, R'G'B' in [-1, 1], as measured on its aligned crop.
+/// What a face is like as a whole, as measured on its aligned crop.
 package struct FaceColours: Sendable, Equatable {
+    /// Mean colour of the skin, R'G'B' in [-1, 1].
     package var skin = SIMD3<Float>(repeating: 0)
-    /// nil where too little of the lips shows.
-    package var lips: SIMD3<Float>?
+    /// Mean colour of the lips, R'G'B' in 0...1; nothing where none show.
+    package var lips = SIMD3<Float>(repeating: 0)
+    /// 1 where enough of the lips shows, 0 where not; between them while that changes.
+    package var lipsShown: Float = 0
 
-    /// Fewer pixels of the crop than this are no lips to measure a colour on.
+    /// Fewer pixels of the crop than this are no lips.
     private static let fewestLipPixels = 60
+
+    /// Luma of the skin, 0...1.
+    var skinLuma: Float { (skin.x * 0.299 + skin.y * 0.587 + skin.z * 0.114 + 1) / 2 }
 
     /// - Parameters:
     ///   - crop: 256x256x3 bytes.
-    ///   - average: 64x64x3, its means of 4x4 blocks in [-1, 1].
+    ///   - average: 64x64x3, the means of the crop's 4x4 blocks in [-1, 1].
     ///   - classes: 256x256 `FaceClass` values.
     static func measure(crop: UnsafePointer<UInt8>, average: [Float], classes: UnsafePointer<UInt8>) -> FaceColours {
-        FaceColours(skin: skinColour(average, classes), lips: lipColour(crop, classes))
-    }
-
-    /// A step of `share` (0...1) towards `other`: colours that are measured anew every frame must not tremble.
-    func moved(towards other: FaceColours, by share: Float) -> FaceColours {
-        let lips = other.lips.map { new in self.lips.map { $0 + (new - $0) * share } ?? new }
-        return FaceColours(skin: skin + (other.skin - skin) * share, lips: lips ?? self.lips)
-    }
-
-    /// Mean colour of skin and nose, each 64x64 cell weighted by its share of skin.
-    private static func skinColour(_ average: [Float], _ classes: UnsafePointer<UInt8>) -> SIMD3<Float> {
-        var sum = SIMD3<Float>(repeating: 0), total: Float = 0
-        for y in 0..<64 {
-            for x in 0..<64 {
-                var count = 0
-                for dy in 0..<4 {
-                    for dx in 0..<4 where FaceClass.isSkin(classes[(y * 4 + dy) * 256 + x * 4 + dx]) { count += 1 }
-                }
-                let i = (y * 64 + x) * 3
-                sum += SIMD3(average[i], average[i + 1], average[i + 2]) * Float(count)
-                total += Float(count)
-            }
-        }
-        return total > 0 ? sum / total : SIMD3(repeating: 0)
-    }
-
-    private static func lipColour(_ crop: UnsafePointer<UInt8>, _ classes: UnsafePointer<UInt8>) -> SIMD3<Float>? {
         var sum = SIMD3<Int>(repeating: 0), count = 0
         for i in 0..<256 * 256 where FaceClass.isLip(classes[i]) {
             sum &+= SIMD3(Int(crop[i * 3]), Int(crop[i * 3 + 1]), Int(crop[i * 3 + 2]))
             count += 1
         }
-        guard count >= fewestLipPixels else { return nil }
-        return SIMD3<Float>(sum) / (Float(count) * 127.5) - 1
+        let skin = skinColour(average, classes)
+        guard count >= fewestLipPixels else { return FaceColours(skin: skin) }
+        return FaceColours(skin: skin, lips: SIMD3<Float>(sum) / (Float(count) * 255), lipsShown: 1)
+    }
+
+    /// A step of `share` (0...1) towards `other`: what is measured anew every frame must not tremble.
+    func moved(towards other: FaceColours, by share: Float) -> FaceColours {
+        // Lips that were not seen have no colour to go on from.
+        let colour = other.lipsShown == 0 ? lips : lipsShown == 0 ? other.lips : lips + (other.lips - lips) * share
+        return FaceColours(skin: skin + (other.skin - skin) * share, lips: colour, lipsShown: lipsShown + (other.lipsShown - lipsShown) * share)
+    }
+
+    /// Mean colour of skin and nose, each 64x64 cell weighted by its share of skin.
+    private static func skinColour(_ average: [Float], _ classes: UnsafePointer<UInt8>) -> SIMD3<Float> {
+        var sum = SIMD3<Float>(repeating: 0), total: Float = 0
+        for cell in 0..<64 * 64 {
+            let count = Self.count(inCell: cell, classes, FaceClass.isSkin)
+            sum += SIMD3(average[cell * 3], average[cell * 3 + 1], average[cell * 3 + 2]) * Float(count)
+            total += Float(count)
+        }
+        return total > 0 ? sum / total : SIMD3(repeating: 0)
+    }
+
+    /// How many of the 4x4 pixels of a 64x64 cell are of a kind.
+    static func count(inCell cell: Int, _ classes: UnsafePointer<UInt8>, _ isKind: (UInt8) -> Bool) -> Int {
+        let corner = classes + cell / 64 * 4 * 256 + cell % 64 * 4
+        var count = 0
+        for y in 0..<4 {
+            for x in 0..<4 where isKind(corner[y * 256 + x]) { count += 1 }
+        }
+        return count
     }
 }

@@ -1,7 +1,7 @@
 import CKernels
 import Foundation
 
-/// A reference's makeup, encoded once: keys and makeup features of its face positions, and its colours of skin and lips. Holds no photo.
+/// A reference's makeup, encoded once: keys and makeup features of its face positions, its skin colour and its lips' paint. Holds no photo.
 /// Immutable after creation, so any number of threads may use one.
 public final class Look: @unchecked Sendable {
     /// Number of reference positions.
@@ -10,22 +10,25 @@ public final class Look: @unchecked Sendable {
     let keys: [Float]
     /// count x 64: 61 makeup features, then twice the colour in [-1, 1].
     let values: [Float]
-    /// Of its skin and lips.
+    /// Of the reference's face.
     package let colours: FaceColours
+    /// Opacity of what its lips wear, and R'G'B' in 0...1 times that.
+    let lipPaint: SIMD4<Float>
 
     let keyScale: Float
     let valueScale, valueOffset: [Float]
     /// Keys and values as the kernels of this process want them.
     let packed: Arena
 
-    static let format = "ssat-live look 2"
+    static let format = "ssat-live look 3"
 
-    init(keys: [Float], values: [Float], colours: FaceColours) {
+    init(keys: [Float], values: [Float], colours: FaceColours, lipPaint: SIMD4<Float>) {
         let channels = SymmetricCorrespondence.channels
         count = keys.count / channels
         self.keys = keys
         self.values = values
         self.colours = colours
+        self.lipPaint = lipPaint
         let largest = keys.reduce(Float(1e-6)) { max($0, abs($1)) }
         keyScale = largest / 127
         var scale = [Float](repeating: 1, count: channels), offset = [Float](repeating: 0, count: channels)
@@ -63,14 +66,17 @@ public final class Look: @unchecked Sendable {
         let keys = try file.floats(named: "keys", shape: nil)
         let values = try file.floats(named: "values", shape: nil)
         let skin = try file.floats(named: "skin_colour", shape: [3])
+        let lips = try file.floats(named: "lip_paint", shape: [4])
         // The fourth number is 1 where the reference shows lips.
-        let lips = try file.floats(named: "lip_colour", shape: [4])
+        let lipColour = try file.floats(named: "lip_colour", shape: [4])
         let channels = SymmetricCorrespondence.channels
         guard keys.count == values.count, keys.count % channels == 0, keys.count > 0,
             keys.count / channels <= SymmetricCorrespondence.grid * SymmetricCorrespondence.grid,
-            (keys + values + skin + lips).allSatisfy({ $0.isFinite })
+            (keys + values + skin + lips + lipColour).allSatisfy({ $0.isFinite })
         else { throw LookError.notALook(path) }
-        self.init(keys: keys, values: values, colours: FaceColours(skin: SIMD3(skin[0], skin[1], skin[2]), lips: lips[3] == 1 ? SIMD3(lips[0], lips[1], lips[2]) : nil))
+        let colours = FaceColours(
+            skin: SIMD3(skin[0], skin[1], skin[2]), lips: SIMD3(lipColour[0], lipColour[1], lipColour[2]), lipsShown: lipColour[3] == 1 ? 1 : 0)
+        self.init(keys: keys, values: values, colours: colours, lipPaint: SIMD4(lips[0], lips[1], lips[2], lips[3]))
     }
 
     /// Writes a `.look` file (safetensors), aside and then renamed.
@@ -79,9 +85,10 @@ public final class Look: @unchecked Sendable {
         var writer = Safetensors.Writer(metadata: ["format": Self.format, "name": name, "weights": try Models.identity()])
         writer.add("keys", shape: [count, channels], floats: keys)
         writer.add("values", shape: [count, channels], floats: values)
-        let (skin, lips) = (colours.skin, colours.lips ?? .zero)
+        let skin = colours.skin
         writer.add("skin_colour", shape: [3], floats: [skin.x, skin.y, skin.z])
-        writer.add("lip_colour", shape: [4], floats: [lips.x, lips.y, lips.z, colours.lips == nil ? 0 : 1])
+        writer.add("lip_colour", shape: [4], floats: [colours.lips.x, colours.lips.y, colours.lips.z, colours.lipsShown])
+        writer.add("lip_paint", shape: [4], floats: (0..<4).map { lipPaint[$0] })
         try writer.write(toPath: path)
     }
 }

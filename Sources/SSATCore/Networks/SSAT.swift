@@ -21,7 +21,11 @@ package final class SSAT: @unchecked Sendable {
     private var average = [Float](repeating: 0, count: 64 * 64 * 3)
     /// Reference colour carried to every 64x64 cell of the source, in [-1, 1]; 0 where none was. Of the last `transfer`.
     package private(set) var warped = [Float](repeating: 0, count: 64 * 64 * 3)
-    private var laidOn = [Float](repeating: 0, count: 64 * 64 * 4)
+    /// What the reference wears, carried to the source: opacity, and R'G'B' times that.
+    private var paint = [Float](repeating: 0, count: 64 * 64 * 4)
+    /// Mean luma around every cell of the source, 0...1.
+    private var around = [Float](repeating: 0, count: 64 * 64)
+    private var crop = [UInt8](repeating: 0, count: size * size * 3)
     private var skin = [UInt8](repeating: 0, count: 64 * 64)
     /// The lips, softened: 256x256, and its means of 4x4 blocks.
     private var lipsMask = [Float](repeating: 0, count: size * size)
@@ -29,7 +33,7 @@ package final class SSAT: @unchecked Sendable {
     private var maskScratch = [Float](repeating: 0, count: size * size)
     private var colourMaps = [Float](repeating: 0, count: 64 * 64 * Decoder.colourCount)
     private var scratch = [Float](repeating: 0, count: 64 * 64 * 8)
-    private var wash = [Float](repeating: 0, count: 64 * 64 * 6)
+    private var wide = [Float](repeating: 0, count: Int(SSAT_ASSEMBLE_SCRATCH))
     private var reduced = [UInt8](repeating: 0, count: size * size)
     /// Of the crop that was encoded last.
     package private(set) var faceColours = FaceColours()
@@ -65,7 +69,7 @@ package final class SSAT: @unchecked Sendable {
         head = decoder.head
         decoding = makeupEncoding.upperBound..<builder.stepCount
         network = builder.build()
-        guard makeupFeatures.channels == 61, gate.channels == Decoder.gateCount, head.channels == 12 else {
+        guard makeupFeatures.channels == MakeupEncoder.lipPaint.upperBound, gate.channels == Decoder.gateCount, head.channels == 12 else {
             throw SafetensorsError.malformed("SSAT weights", "\(makeupFeatures.channels) makeup features, \(gate.channels) gates, \(head.channels) head values")
         }
     }
@@ -89,6 +93,8 @@ package final class SSAT: @unchecked Sendable {
             for x in 0..<64 { store(uv + (y * 64 + x) * 13, 13, uvFeatures, y, x) }
         }
         ssat_average_blocks(crop, &average)
+        ssat_luma_around(average, &around, &scratch)
+        self.crop.withUnsafeMutableBufferPointer { $0.baseAddress!.update(from: crop, count: $0.count) }
         faceColours = FaceColours.measure(crop: crop, average: average, classes: classes)
         network.run(encoding)
         let map = network.floats(keys)
@@ -112,14 +118,34 @@ package final class SSAT: @unchecked Sendable {
         for position in positions {
             let y = Int(position) / 64, x = Int(position) % 64
             let f = features + y * makeupFeatures.rowStride + x * makeupFeatures.pixelStride
-            for c in 0..<61 { values.append(f[c]) }
+            for c in 0..<MakeupEncoder.paint.upperBound { values.append(f[c]) }
             for c in 0..<3 { values.append(average[Int(position) * 3 + c] * 2) }
         }
         var normalized = [Float](repeating: 0, count: positions.count * 64)
         SymmetricCorrespondence.normalize(
             network.floats(keys), rowStride: keys.rowStride, pixelStride: keys.pixelStride, positions: positions,
             into: &normalized)
-        return Look(keys: normalized, values: values, colours: faceColours)
+        return Look(keys: normalized, values: values, colours: faceColours, lipPaint: lipPaint())
+    }
+
+    /// Opacity and paint of the look's lips for those of `own`. What the paint does not hide of the reference's lips comes along as a
+    /// shift of colour: a photographed look is the whole lip.
+    private func lipPaint(of look: Look, on own: FaceColours) -> SIMD4<Float> {
+        let shift = (look.colours.lips - own.lips) * (1 - look.lipPaint.x)
+        return (look.lipPaint + SIMD4(0, shift.x, shift.y, shift.z)) * (own.lipsShown * look.colours.lipsShown)
+    }
+
+    /// Mean of what the lips of the crop that was encoded last wear, every cell by its share of lips; nothing where none show.
+    private func lipPaint() -> SIMD4<Float> {
+        let features = network.floats(makeupFeatures)
+        var sum = SIMD4<Float>.zero, total: Float = 0
+        for cell in 0..<64 * 64 {
+            let count = Float(FaceColours.count(inCell: cell, reduced, FaceClass.isLip))
+            let f = features + cell / 64 * makeupFeatures.rowStride + cell % 64 * makeupFeatures.pixelStride + MakeupEncoder.lipPaint.lowerBound
+            sum += SIMD4(f[0], f[1], f[2], f[3]) * count
+            total += count
+        }
+        return total > 0 ? sum / total : .zero
     }
 
     /// The change that gives the crop that was encoded last the makeup of `look`.
@@ -132,24 +158,22 @@ package final class SSAT: @unchecked Sendable {
     ) {
         clear(makeup)
         for i in warped.indices { warped[i] = 0 }
-        for i in laidOn.indices { laidOn[i] = 0 }
+        for i in paint.indices { paint[i] = 0 }
         correspondence.value.warp(look, temperature: temperature, precision: precision, kernels: kernels, team: team) { cell, values in
             store(values, 64, makeup, cell / 64, cell % 64)
             for c in 0..<3 { warped[cell * 3 + c] = values[61 + c] / 2 }
-            for c in 0..<4 { laidOn[cell * 4 + c] = values[MakeupEncoder.laidOn.lowerBound + c] }
+            for c in 0..<4 { paint[cell * 4 + c] = values[MakeupEncoder.paint.lowerBound + c] }
         }
-        let tone = look.colours.skin - own.skin
-        var lips = SIMD3<Float>.zero
-        if let theirs = look.colours.lips, let ours = own.lips { lips = (theirs - ours) * 0.5 }
-        var differences = ssat_differences(tone: (tone.x, tone.y, tone.z), lips: (lips.x, lips.y, lips.z))
-        ssat_colour_maps(average, warped, laidOn, skin, lipsShare, &differences, &colourMaps, &scratch)
+        let tone = look.colours.skin - own.skin, lips = lipPaint(of: look, on: own)
+        var regions = ssat_regions(tone: (tone.x, tone.y, tone.z), lip_paint: (lips.x, lips.y, lips.z, lips.w), skin_luma: own.skinLuma)
+        ssat_colour_maps(average, warped, paint, skin, lipsShare, around, &regions, &colourMaps, &scratch)
         colourMaps.withUnsafeBufferPointer { maps in
             for cell in 0..<64 * 64 { store(maps.baseAddress! + cell * Decoder.colourCount, Decoder.colourCount, colours, cell / 64, cell % 64) }
         }
         network.run(decoding)
         ssat_assemble_change(
             network.floats(gate), Int32(gate.rowStride), Int32(gate.pixelStride), network.floats(head), Int32(head.rowStride),
-            Int32(head.pixelStride), colourMaps, &differences, lipsMask, weight, &wash, change)
+            Int32(head.pixelStride), colourMaps, paint, around, crop, &regions, lipsMask, weight, &wide, change)
     }
 
     /// Runs the decoder alone on given maps (64x64x64 and 64x64x18), for tests.
@@ -195,13 +219,8 @@ package final class SSAT: @unchecked Sendable {
     /// Cells that take part in the correspondence and are mostly skin or nose.
     private func markSkin(_ classes: UnsafePointer<UInt8>) {
         for i in skin.indices { skin[i] = 0 }
-        for position in correspondence.value.positions {
-            let x = Int(position) % 64 * 4, y = Int(position) / 64 * 4
-            var count = 0
-            for dy in 0..<4 {
-                for dx in 0..<4 where FaceClass.isSkin(classes[(y + dy) * 256 + x + dx]) { count += 1 }
-            }
-            if count > 8 { skin[Int(position)] = 1 }
+        for position in correspondence.value.positions where FaceColours.count(inCell: Int(position), classes, FaceClass.isSkin) > 8 {
+            skin[Int(position)] = 1
         }
     }
 

@@ -50,7 +50,8 @@ class Encoder(nn.Module):
 
 class MakeupEncoder(nn.Module):
     """Em (paper, section 3.2). Runs once a reference, so its size costs a video nothing. Beside the picture it sees what part of the
-    face every cell is and the person's skin colour: whether a lid is dark by shadow or by light cannot be told from its colour alone.
+    face every cell is and the person's skin colour, and it looks at the whole face down to 8x8: whether a cheek is red by rouge or a
+    lid dark by shadow is told by the other cheek, the forehead and the neck, not by its own colour.
     """
 
     def __init__(self, width, semantic_width):
@@ -60,6 +61,14 @@ class MakeupEncoder(nn.Module):
         self.mix = convolution(2 * width + 2 * width + 2 * semantic_width + UV_FEATURES + 3, 2 * width, kernel=1)
         self.deep = convolution(2 * width, 96, stride=2)
         self.deep_residual = ResidualBlock(96)
+        self.deeper = convolution(96, 128, stride=2)
+        self.deeper_residual = ResidualBlock(128)
+        self.deepest = convolution(128, 128, stride=2)
+        self.deepest_residual = nn.Sequential(*[ResidualBlock(128) for _ in range(2)])
+        self.merge_deepest = convolution(128 + 128, 128, kernel=1)
+        self.merged_deepest = ResidualBlock(128)
+        self.merge_deeper = convolution(96 + 128, 96, kernel=1)
+        self.merged_deeper = ResidualBlock(96)
         self.merge = convolution(2 * width + 96, 2 * width, kernel=1)
         self.residual = nn.Sequential(*[ResidualBlock(2 * width) for _ in range(3)])
 
@@ -69,8 +78,16 @@ class MakeupEncoder(nn.Module):
         x = self.down(torch.cat([fine, semantic_fine], 1))
         x = self.mix(torch.cat([x, content, semantic, skin.to(x.dtype).expand(-1, -1, *x.shape[-2:])], 1))
         x = self.residual[0](x)
-        deep = F.interpolate(self.deep_residual(self.deep(x)), scale_factor=2, mode="nearest")
-        return self.residual[1:](self.merge(torch.cat([x, deep], 1)))
+        deep = self.deep_residual(self.deep(x))
+        deeper = self.deeper_residual(self.deeper(deep))
+        deepest = self.deepest_residual(self.deepest(deeper))
+        deeper = self.merged_deepest(self.merge_deepest(torch.cat([deeper, upsampled(deepest)], 1)))
+        deep = self.merged_deeper(self.merge_deeper(torch.cat([deep, upsampled(deeper)], 1)))
+        return self.residual[1:](self.merge(torch.cat([x, upsampled(deep)], 1)))
+
+
+def upsampled(x):
+    return F.interpolate(x, scale_factor=2, mode="nearest")
 
 
 class FeatureFusion(nn.Module):
@@ -138,12 +155,15 @@ def uv_features(uv):
 # R'G'B' differences to luma and two chroma differences (BT.601), so that a gate can open for colour and stay shut for shading.
 LUMA_CHROMA = torch.tensor([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
 SOFTENING_RADIUS = 2
-# Channels of the makeup map with a meaning of their own: how much of the skin the makeup hides (0 to 1), and the change of colour
-# that it made there (luma and chroma, units of [0, 1]). The differences of two faces' colours hold their shading too.
+# Channels of the makeup map with a meaning of their own: how much of the skin the paint hides (0 to 1), and its flat colour times
+# that (R'G'B', 0 to 1). Four more channels say the same of the lips; they are not warped but averaged (`lip_paint`).
 OPACITY = slice(57, 58)
-PIGMENT = slice(58, 61)
+PAINT = slice(58, 61)
+LIP_PAINT = slice(61, 65)
 COLOURS = 18  # channels beside the features that the decoder reads: six colours
 GATES = 15  # the last five of them, by luma and chroma
+# How far the face's own light shows on paint: its grain (on skin, on lips), its shading (on skin). As `painted_makeup.paint`.
+SKIN_GRAIN, LIP_GRAIN, SKIN_SHADING = 0.7, 0.9, 0.5
 
 
 def soften(maps, mask):
@@ -159,12 +179,33 @@ def soften(maps, mask):
     return box(maps * mask) / box(mask).clamp_min(1e-3) * mask
 
 
-def laid_on(makeup, difference):
-    """What the warped makeup would change here, luma and chroma. Pigment of opacity o and colour c changes skin s by o (c - s); the
-    makeup map tells what it changed on the other face, p = o (c - t), and `difference` is that face as it is made up minus this
-    one, d = t + p - s; so o (c - s) = (1 - o) p + o d. Exact, whatever the two faces' own colours."""
-    opacity = makeup[:, OPACITY].float().clamp(0, 1)
-    return (1 - opacity) * makeup[:, PIGMENT].float() + opacity * change_basis(difference.float(), LUMA_CHROMA)
+def laid_on(opacity, paint, light, own):
+    """What paint changes, in luma and chroma: skin s under paint of flat colour c and opacity o becomes (1 - o) s + o c l, where l is
+    the face's own light. `paint` is o c; `own` is s in luma and chroma. Exact whatever the two faces' colours, and it hides what s wears itself."""
+    return change_basis(paint, LUMA_CHROMA) * light - opacity * own
+
+
+@dataclass
+class Light:
+    """How a face is lit, from its luma alone: 1 is flat."""
+
+    grain: torch.Tensor  # n x 1 x 256 x 256: luma over its mean around; skin pores, wrinkles, gloss
+    shading: torch.Tensor  # n x 1 x 64 x 64: the mean around over that of the whole skin
+
+
+def light_of(picture, skin):
+    """`picture` in [0, 1] at 256; `skin` n x 3 x 1 x 1, its mean skin colour, likewise."""
+    luma = change_basis(picture, LUMA_CHROMA[:1])
+    around = F.avg_pool2d(luma, 4)
+    for _ in range(4):
+        around = softened(around)
+    mean = change_basis(skin, LUMA_CHROMA[:1])
+    grain = (luma / upsampled4(around).clamp_min(0.02)).clamp(0.5, 1.8)
+    return Light(grain, (around / mean.clamp_min(0.05)).clamp(0.5, 1.6))
+
+
+def upsampled4(x):
+    return F.interpolate(x, scale_factor=4, mode="bilinear", align_corners=False)
 
 
 def softened(mask):
@@ -197,39 +238,48 @@ class Decoder(nn.Module):
         gates = torch.sigmoid(self.gate(x).float())
         x = F.interpolate(self.block2(x, makeup), scale_factor=2, mode="nearest")
         x = self.block3(self.skip(torch.cat([x, content_fine, semantic_fine], 1)), makeup)
-        return assemble(gates, maps, regions, self.head(x))
+        return assemble(gates, maps, makeup, picture, regions, self.head(x))
 
 
 def colours(makeup, picture, regions):
     """n x 18 x 64 x 64: the other face's colour warped here; its difference to this face's own; the same relative to the two
-    skins; that one softened; what the makeup would change here (luma and chroma); the difference of the two pairs of lips, on them."""
+    skins; that one softened; what the paint would change here, on the skin and on the lips (luma and chroma)."""
     makeup = makeup.float()
+    own = F.avg_pool2d(picture.float(), 4)
     warped = makeup[:, -3:] / 2
-    difference = (warped - F.avg_pool2d(picture.float(), 4)) * 0.5
+    difference = (warped - own) * 0.5
     relative = difference - regions.tone * 0.5
-    lips = F.avg_pool2d(regions.lips_mask, 4) * regions.lips
-    return torch.cat([warped, difference, relative, soften(relative, regions.skin), laid_on(makeup, difference), lips], 1)
+    own = change_basis((own + 1) / 2, LUMA_CHROMA)
+    skin = laid_on(makeup[:, OPACITY], makeup[:, PAINT], 1 + SKIN_SHADING * (regions.light.shading - 1), own)
+    lips = laid_on(regions.lips[:, :1], regions.lips[:, 1:], 1, own) * F.avg_pool2d(regions.lips_mask, 4)
+    return torch.cat([warped, difference, relative, soften(relative, regions.skin), skin, lips], 1)
 
 
-def assemble(gates, maps, regions, head):
-    """The change of the picture from gates (0 to 1), colours and the head's free residual. The lips' own part ends sharply where the
-    parsing ends them; everything else is as fine as the 64 x 64 cells."""
-    parts = [maps[:, 3:6], maps[:, 6:9], maps[:, 9:12]]
-    gated = sum(gates[:, 3 * i:3 * i + 3] * change_basis(d, LUMA_CHROMA) for i, d in enumerate(parts)) + gates[:, 9:12] * maps[:, 12:15]
-    on_lips = gates[:, 12:15] * change_basis(regions.lips.float(), LUMA_CHROMA)
-    wide = F.interpolate(change_basis(torch.cat([gated, on_lips]), torch.linalg.inv(LUMA_CHROMA)), scale_factor=4, mode="bilinear", align_corners=False)
-    wash, on_lips = wide.chunk(2)
-    return wash + on_lips * regions.lips_mask + F.pixel_shuffle(head.float(), 2)
+def assemble(gates, maps, makeup, picture, regions, head):
+    """The change of the picture from gates (0 to 1), colours, paint and the head's free residual. Differences of colour are as fine
+    as the 64 x 64 cells; paint takes on the grain of this face at 256 x 256, and on lips it ends where the parsing ends them."""
+    makeup, light = makeup.float(), regions.light
+    own = change_basis((picture.float() + 1) / 2, LUMA_CHROMA)
+    differences = (maps[:, 3:6], maps[:, 6:9], maps[:, 9:12])
+    wash = sum(gates[:, 3 * i:3 * i + 3] * change_basis(d, LUMA_CHROMA) for i, d in enumerate(differences))
+    shaded = change_basis(makeup[:, PAINT], LUMA_CHROMA) * (1 + SKIN_SHADING * (light.shading - 1))
+    on_skin = gates[:, 9:12]
+    wide = upsampled4(torch.cat([wash, on_skin * shaded, on_skin * makeup[:, OPACITY], gates[:, 12:15]], 1))
+    wash, paint, opacity, on_lips = wide.split(3, 1)
+    wash = wash + paint * (1 + SKIN_GRAIN * (light.grain - 1)) - opacity * own
+    lips = laid_on(regions.lips[:, :1], regions.lips[:, 1:], 1 + LIP_GRAIN * (light.grain - 1), own)
+    return change_basis(wash + on_lips * lips * regions.lips_mask, torch.linalg.inv(LUMA_CHROMA)) + F.pixel_shuffle(head.float(), 2)
 
 
 @dataclass
 class Regions:
-    """What is known of the source and the other face from their parsing alone. Colours are differences, the other minus the source."""
+    """What is known of the source and the other face from their parsing and their mean colours. `picture` units of [0, 1] unless said."""
 
-    tone: torch.Tensor  # n x 3 x 1 x 1, of the mean skin colours, in [-1, 1] units
-    lips: torch.Tensor  # n x 3 x 1 x 1, of the mean lip colours, in [0, 1] units; 0 where either shows none
+    tone: torch.Tensor  # n x 3 x 1 x 1, difference of the mean skin colours, the other's minus the source's, in [-1, 1] units
+    lips: torch.Tensor  # n x 4 x 1 x 1, opacity and paint (`lip_paint`) of the other's lips; 0 where either shows none
     skin: torch.Tensor  # n x 1 x 64 x 64, 1 where the source's cell is skin and takes part in the correspondence
     lips_mask: torch.Tensor  # n x 1 x 256 x 256, the source's lips, softened
+    light: Light  # of the source
 
 
 def change_basis(maps, matrix):
@@ -243,9 +293,23 @@ class SSATLive(nn.Module):
         self.makeup_encoder = MakeupEncoder(width, semantic_width)
         self.semantic_encoder = Encoder(CLASSES, semantic_width, 0)
         self.feature_fusion = FeatureFusion(width, semantic_width, key_channels)
-        self.makeup_projection = nn.Conv2d(2 * width, makeup_channels - 3, 1)
+        self.makeup_projection = nn.Conv2d(2 * width, LIP_PAINT.stop, 1)
         self.log_temperature = nn.Parameter(torch.tensor(4.2))
         self.decoder = Decoder(width, semantic_width, makeup_channels)
+        self.keys_frozen = False
+
+    def freeze_keys(self):
+        """Content and semantic encoder and feature fusion stay as they are: a training step then takes two thirds of the time."""
+        self.keys_frozen = True
+        self.train(self.training)
+
+    def train(self, mode=True):
+        super().train(mode)
+        if self.keys_frozen:
+            for part in (self.content_encoder, self.semantic_encoder, self.feature_fusion):
+                part.eval().requires_grad_(False)
+            self.log_temperature.requires_grad_(False)
+        return self
 
     def encode(self, picture, parsing, uv):
         """Features that the decoder reads again, and the normalized key of every 64x64 position."""
@@ -256,10 +320,12 @@ class SSATLive(nn.Module):
         return (content_fine, content, semantic_fine, semantic), key
 
     def makeup(self, picture, features, skin):
-        """61 makeup features, of which the last three are the pigment, and the picture's own 64x64 average colour (times 2)."""
+        """n x 64: 57 makeup features, opacity and paint of the skin, the picture's own 64x64 average colour (times 2): what is warped.
+        n x 4: opacity and paint of the lips, for every cell."""
         _, content, semantic_fine, semantic = features
         colour = F.avg_pool2d(picture, 4) * 2
-        return torch.cat([self.makeup_projection(self.makeup_encoder(picture, content, semantic_fine, semantic, skin)), colour], 1)
+        made = self.makeup_projection(self.makeup_encoder(picture, content, semantic_fine, semantic, skin))
+        return torch.cat([made[:, :PAINT.stop], colour], 1), made[:, LIP_PAINT].float()
 
     def correspondence(self, key_a, key_b, valid_a, valid_b):
         """SSCFT (paper, section 3.3), between face positions only: b's values at a's positions, and the reverse."""
@@ -295,13 +361,22 @@ class Correspondence:
         """n x c x 64 x 64 of the source, at the target's positions; 0 elsewhere."""
         n, channels, height, width = maps.shape
         value = gather(maps, self.source_index).to(self.key.dtype)
-        size = max(channels, self.key.shape[-1])  # one size for all three lets the fused kernel run
-        query, key, value = (F.pad(x, (0, size - x.shape[-1]))[:, None] for x in (self.query, self.key, value))
-        mask = self.mask.expand(-1, -1, self.target_count, -1)
-        moved = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=1.0)[:, 0, :, :channels]
+        moved = self._attend(value) if self.key.requires_grad else self._fixed_weights() @ value
         canvas = torch.zeros(n, height * width, channels, dtype=moved.dtype, device=moved.device)
         canvas = canvas.scatter(1, self.target_index[..., None].expand(-1, -1, channels), moved)
         return canvas.transpose(1, 2).view(n, channels, height, width) * self.target_valid
+
+    def _fixed_weights(self):
+        """Keys that do not learn need no gradient: their weights once, as a matrix."""
+        with torch.no_grad():
+            return (self.query @ self.key.transpose(1, 2) + self.mask[:, 0]).softmax(2)
+
+    def _attend(self, value):
+        channels = value.shape[-1]
+        size = max(channels, self.key.shape[-1])  # one size for all three lets the fused kernel run
+        query, key, value = (F.pad(x, (0, size - x.shape[-1]))[:, None] for x in (self.query, self.key, value))
+        mask = self.mask.expand(-1, -1, self.target_count, -1)
+        return F.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=1.0)[:, 0, :, :channels]
 
 
 # Names of the lab notebook's checkpoint -> names here; for the warm start only.
@@ -330,7 +405,7 @@ def from_notebook(state):
 
 def widen(state):
     """Weights of an earlier form, made to fit: its gates take their mean, the makeup encoder that saw the picture only gets its new
-    inputs and layers as they are at the start, the pigment begins at nothing, the gates of pigment and lips half open."""
+    inputs and layers as they are at the start, the paint begins at nothing, the gates of paint and lips half open."""
     state = dict(state)
     fresh = SSATLive().state_dict()
     weight = state["decoder.gate.weight"]
@@ -350,7 +425,7 @@ def widen(state):
         state["makeup_encoder.down.0.weight"] = down
         state["makeup_projection.weight"] = state["makeup_projection.weight"].clone()
         state["makeup_projection.bias"] = state["makeup_projection.bias"].clone()
-        state["makeup_projection.weight"][PIGMENT] = state["makeup_projection.bias"][PIGMENT] = 0
+        state["makeup_projection.weight"][58:61] = state["makeup_projection.bias"][58:61] = 0
     if weight.shape[0] < GATES:
         gate, bias = state["decoder.gate.weight"], state["decoder.gate.bias"]
         state["decoder.gate.weight"] = torch.cat([gate[:9], torch.zeros(6, *gate.shape[1:])])
@@ -358,4 +433,13 @@ def widen(state):
         projection = state["decoder.input.weight"]
         columns = projection.shape[0] + 12
         state["decoder.input.weight"] = torch.cat([projection[:, :columns], torch.zeros(projection.shape[0], 6, 1, 1), projection[:, columns:]], 1)
+    projection = state["makeup_projection.weight"]
+    if projection.shape[0] < LIP_PAINT.stop:  # opacity and change of colour became opacity and paint, of the skin and of the lips
+        count = OPACITY.start
+        for name in ("makeup_projection.weight", "makeup_projection.bias"):
+            state[name] = torch.cat([state[name][:count], 0 * fresh[name][count:]])
+        state["log_temperature"] = state["log_temperature"] + math.log(2)  # carried more sharply, exact paint recovered 0.03 more of the lids
+        columns = state["decoder.input.weight"].shape[0] + 12
+        state["decoder.input.weight"] = state["decoder.input.weight"].clone()
+        state["decoder.input.weight"][:, columns:columns + 6] = 0
     return {k: state.get(k, v) for k, v in fresh.items()}

@@ -30,6 +30,14 @@ def makeup_features(g, picture, features, skin):
     x = g.convolution("makeup_encoder.mix", g.concatenate([x, content, semantic, skin]), kernel=1)
     x = g.residual_block("makeup_encoder.residual.0", x)
     deep = g.residual_block("makeup_encoder.deep_residual", g.convolution("makeup_encoder.deep", x, stride=2))
+    deeper = g.residual_block("makeup_encoder.deeper_residual", g.convolution("makeup_encoder.deeper", deep, stride=2))
+    deepest = g.convolution("makeup_encoder.deepest", deeper, stride=2)
+    for index in (0, 1):
+        deepest = g.residual_block(f"makeup_encoder.deepest_residual.{index}", deepest)
+    deeper = g.convolution("makeup_encoder.merge_deepest", g.concatenate([deeper, g.upsample(deepest)]), kernel=1)
+    deeper = g.residual_block("makeup_encoder.merged_deepest", deeper)
+    deep = g.convolution("makeup_encoder.merge_deeper", g.concatenate([deep, g.upsample(deeper)]), kernel=1)
+    deep = g.residual_block("makeup_encoder.merged_deeper", deep)
     x = g.convolution("makeup_encoder.merge", g.concatenate([x, g.upsample(deep)]), kernel=1)
     for index in (1, 2):
         x = g.residual_block(f"makeup_encoder.residual.{index}", x)
