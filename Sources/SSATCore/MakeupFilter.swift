@@ -3,7 +3,7 @@ import Foundation
 
 /// What is shown while no face is seen.
 public enum LostPolicy: String, Sendable, CaseIterable {
-    /// The makeup stays where it was for a fifth of a second, then the picture is blurred.
+    /// The last made-up picture stays for a fifth of a second, then the picture is blurred.
     case hold
     /// The whole picture is blurred.
     case blur
@@ -23,6 +23,10 @@ public final class MakeupFilter: @unchecked Sendable {
         var views: [FaceView] = []
         var time = 0.0
         var outfit = Outfit(look: nil, recipe: Recipe())
+        /// Whether a face that was followed before is missing, and may still be there.
+        public internal(set) var missesFace = false
+        /// Boxes of the faces that do not wear makeup, as far as they were looked for; frame pixels.
+        public internal(set) var others: [(low: SIMD2<Float>, high: SIMD2<Float>)] = []
         public var faceCount: Int { views.count }
         public var trackIDs: [Int] { views.map { $0.track.id } }
         /// 478 landmarks per face, in frame pixels.
@@ -51,8 +55,10 @@ public final class MakeupFilter: @unchecked Sendable {
     struct Outfit {
         var look: Look?
         var recipe: Recipe
+        var isWorn: Bool { look != nil && recipe.strength > 0 }
     }
     private var outfit: Outfit
+    private var choosesPrimary = false
     private let eyeZone: [UInt8]
     private let lock = NSLock()
     private var networks: [SSAT] = []
@@ -62,8 +68,12 @@ public final class MakeupFilter: @unchecked Sendable {
     public var temporalSmoothing = true
     /// What `finish` shows while no face is seen.
     public var whenLost = LostPolicy.pass
+    /// Whether faces that do not wear makeup are blurred; then they are looked for in every frame. Set before the first frame.
+    public var blursOthers = false { didSet { tracker.watchesOthers = blursOthers } }
     private static let holdSeconds = 0.2
-    private var lastShown: (time: Double, faces: [(change: [Float], cropToFrame: Similarity)])?
+    private var held = HeldPicture()
+    /// Whether the held picture is a bare one, shown on request.
+    private var heldIsBare = false
 
     private final class Scratch {
         var weight = [Float](repeating: 0, count: 256 * 256)
@@ -108,8 +118,15 @@ public final class MakeupFilter: @unchecked Sendable {
     public func analyze(_ frame: FrameView, time: Double) -> Analysis {
         let analysis = Analysis()
         analysis.time = time
-        analysis.outfit = locked { outfit }
+        let chooses = locked {
+            analysis.outfit = outfit
+            defer { choosesPrimary = false }
+            return choosesPrimary
+        }
+        if chooses { tracker.freePlace() }
         analysis.views = tracker.update(frame, time: time) { locked { views.popLast() } ?? FaceView() }
+        analysis.missesFace = tracker.missesFace
+        analysis.others = tracker.others
         return analysis
     }
 
@@ -148,35 +165,40 @@ public final class MakeupFilter: @unchecked Sendable {
 
     /// Smooths the changes over time and adds them to the frame. Columns left of `firstColumn` stay as they are.
     public func finish(_ frame: FrameView, _ analysis: Analysis, firstColumn: Int = 0) {
-        if analysis.outfit.look != nil, analysis.outfit.recipe.strength > 0 {
+        if analysis.outfit.isWorn {
             for view in analysis.views {
-                if temporalSmoothing { smooth(view) }
+                if temporalSmoothing { smooth(view, analysis.outfit.look) }
                 frame.add(view.change, view.cropToFrame, planes: &planes, firstColumn: firstColumn)
             }
         }
-        if whenLost != .pass { cover(frame, analysis, firstColumn) }
+        if blursOthers { for other in analysis.others { frame.blur(from: other.low, to: other.high) } }
+        if whenLost != .pass { cover(frame, analysis) }
         locked { views += analysis.views }
         analysis.views = []
     }
 
-    /// Hides a picture in which no face was found, as `whenLost` says.
-    private func cover(_ frame: FrameView, _ analysis: Analysis, _ firstColumn: Int) {
-        if !analysis.views.isEmpty {
-            if whenLost == .hold { lastShown = (analysis.time, analysis.views.map { ($0.change, $0.cropToFrame) }) }
+    /// Hides a picture in which a face was not found, as `whenLost` says. The new picture is never shown with makeup at the old
+    /// place: the face may have moved out from under it.
+    private func cover(_ frame: FrameView, _ analysis: Analysis) {
+        let bare = !analysis.outfit.isWorn
+        if !analysis.views.isEmpty, !analysis.missesFace {
+            if whenLost == .hold {
+                held.keep(frame, time: analysis.time)
+                heldIsBare = bare
+            }
             return
         }
-        if whenLost == .hold, let last = lastShown, (0...Self.holdSeconds).contains(analysis.time - last.time) {
-            for face in last.faces { frame.add(face.change, face.cropToFrame, planes: &planes, firstColumn: firstColumn) }
-        } else if whenLost == .placeholder {
-            frame.blank()
-        } else {
-            frame.blur()
-        }
+        let recent = held.time.map { (0...Self.holdSeconds).contains(analysis.time - $0) } ?? false
+        if whenLost == .hold, recent, heldIsBare == bare, held.show(in: frame) { return }
+        held.forget()
+        if whenLost == .placeholder { frame.blank() } else { frame.blur() }
     }
 
-    private func smooth(_ view: FaceView) {
+    /// Towards the previous change; from the start where the face wore another look, so that no frame mixes two.
+    private func smooth(_ view: FaceView, _ look: Look?) {
         let track = view.track!
-        guard track.previousChange.count == view.change.count else {
+        defer { track.previousLook = look }
+        guard track.previousChange.count == view.change.count, track.previousLook === look else {
             track.previousChange = view.change
             track.previousCrop = view.crop
             return
@@ -214,6 +236,9 @@ public final class MakeupFilter: @unchecked Sendable {
             }
         }
     }
+
+    /// With `FacePolicy.primary`: the largest face that is found next is the primary one, whoever had the place. Any thread.
+    public func choosePrimary() { locked { choosesPrimary = true } }
 
     /// Forgets every face, for a new clip.
     public func reset() { tracker.reset() }

@@ -61,6 +61,31 @@ public struct FrameView {
         ssat_blur_frame(&frame, 16)
     }
 
+    /// Makes a part unrecognizable, grown to whole chroma samples. Corners in frame pixels; what lies outside the frame is left out.
+    func blur(from low: SIMD2<Float>, to high: SIMD2<Float>) {
+        func inside(_ value: Float, _ size: Int32) -> Int32 { Int32(max(0, min(value, Float(size)))) }
+        let x0 = inside(low.x, raw.width) & ~((1 << raw.shift_x) - 1), y0 = inside(low.y, raw.height) & ~((1 << raw.shift_y) - 1)
+        var part = raw
+        (part.width, part.height) = (inside(high.x.rounded(.up), raw.width) - x0, inside(high.y.rounded(.up), raw.height) - y0)
+        guard part.width > 0, part.height > 0 else { return }
+        let bytes = raw.depth > 8 ? 2 : 1, x = Int(x0), y = Int(y0)
+        let chroma = (x >> Int(raw.shift_x)) * Int(raw.chroma_step) * bytes, row = y >> Int(raw.shift_y)
+        part.plane.0 = raw.plane.0! + y * Int(raw.stride.0) + x * bytes
+        part.plane.1 = raw.plane.1! + row * Int(raw.stride.1) + chroma
+        part.plane.2 = raw.plane.2! + row * Int(raw.stride.2) + chroma
+        ssat_blur_frame(&part, 5)
+    }
+
+    /// Every row of every plane: where it begins and how many bytes it has. Interleaved chroma is one plane.
+    func forEachRow(_ body: (UnsafeMutablePointer<UInt8>, Int) -> Void) {
+        let bytes = raw.depth > 8 ? 2 : 1, interleaved = raw.chroma_step == 2
+        let columns = (width + (1 << Int(raw.shift_x)) - 1) >> Int(raw.shift_x), rows = (height + (1 << Int(raw.shift_y)) - 1) >> Int(raw.shift_y)
+        for y in 0..<height { body(raw.plane.0! + y * Int(raw.stride.0), width * bytes) }
+        for y in 0..<rows { body(raw.plane.1! + y * Int(raw.stride.1), columns * bytes * (interleaved ? 2 : 1)) }
+        guard !interleaved else { return }
+        for y in 0..<rows { body(raw.plane.2! + y * Int(raw.stride.2), columns * bytes) }
+    }
+
     /// Replaces the whole picture by dark grey.
     func blank() {
         var frame = raw

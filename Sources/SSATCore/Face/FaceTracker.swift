@@ -3,7 +3,8 @@ import Foundation
 /// Which faces get makeup.
 public enum FacePolicy: Sendable, Equatable {
     case all
-    /// The face that was largest when it came; it keeps its place until it has been gone for two seconds.
+    /// The face that came first. While it is missing, its place is kept for it for five seconds; a face that was there beside it
+    /// never takes the place, however long it is gone.
     case primary
     case atMost(Int)
 
@@ -42,6 +43,8 @@ final class Track: @unchecked Sendable {
     /// Change smoothing.
     var previousChange: [Float] = []
     var previousCrop: [UInt8] = []
+    /// What the previous change was made of.
+    var previousLook: Look?
 
     init(id: Int, landmarks: [SIMD2<Float>], time: Double) {
         self.id = id
@@ -82,6 +85,15 @@ final class FaceTracker: @unchecked Sendable {
     private let policy: FacePolicy
     private var tracks: [Track] = []
     private var gone: [(id: Int, centre: SIMD2<Float>, time: Double)] = []
+    /// When faces were lost for which no other has come up since.
+    private var missing: [Double] = []
+    private var bystanders = Bystanders()
+    /// Where the first face was seen last.
+    private var place: (centre: SIMD2<Float>, size: Float, time: Double)?
+    /// How long a missing primary face keeps its place.
+    private let placeSeconds = 5.0
+    /// Whether faces that wear no makeup are looked for in every frame.
+    var watchesOthers = false
     private var nextID = 1
     private var frameIndex = 0
     private var scratchCrop = [UInt8](repeating: 0, count: 256 * 256 * 3)
@@ -103,49 +115,75 @@ final class FaceTracker: @unchecked Sendable {
         self.policy = policy
     }
 
+    /// Whether a face was lost within two seconds, and no other came up in its stead.
+    var missesFace: Bool { !missing.isEmpty }
+    /// Boxes of the faces that wear no makeup.
+    var others: [(low: SIMD2<Float>, high: SIMD2<Float>)] { bystanders.boxes }
+
     /// Forgets every face, for a new clip or picture.
     func reset() {
-        tracks = []
-        gone = []
+        (tracks, gone, missing) = ([], [], [])
+        (bystanders, place) = (Bystanders(), nil)
         frameIndex = 0
     }
 
     /// Faces of the next frame. `time` in seconds; `take` gives an empty view to fill.
     func update(_ frame: FrameView, time: Double, take: () -> FaceView) -> [FaceView] {
-        var views: [FaceView] = []
-        var lost = false
         gone.removeAll { time - $0.time > 2 }
-        for track in tracks {
-            let view = take()
-            if look(frame, at: Alignment.frameToCrop(track.landmarks).inverse, into: view, again: true), mesh.showsFace(starting: false) {
-                views.append(finish(view, track, time))
-            } else {
-                track.missing += 1
-                lost = true
-            }
-        }
-        let wants = tracks.count < policy.limit
-        if tracks.isEmpty || lost || (wants && frameIndex % detectionInterval == 0) {
-            for detection in detect(frame) {
-                if views.count >= policy.limit { break }
-                let centre = detection.points[2]
-                if views.contains(where: { view in
-                    let d = view.track.centre - centre
-                    return (d * d).sum().squareRoot() < 0.5 * view.track.size
-                }) { continue }
-                let view = take()
-                guard start(frame, detection, view), mesh.showsFace(starting: true) else { continue }
-                let landmarks = view.landmarks.map { view.cropToFrame.apply($0) }
-                let track = revive(landmarks, time)
-                views.append(finish(view, track, time))
-            }
+        missing.removeAll { time - $0 > 2 }
+        var views = follow(frame, time, take)
+        let lost = views.count < tracks.count, due = frameIndex % detectionInterval == 0
+        if tracks.isEmpty || lost || watchesOthers || (due && (policy == .primary || tracks.count < policy.limit)) {
+            let found = detect(frame)
+            begin(found, frame, time, take, &views)
+            bystanders.note(found, beside: views.map { $0.track }, time: time)
         }
         // A face that was not seen is gone; it may come back under its own id within two seconds.
         for track in tracks where track.lastSeen != time { gone.append((track.id, track.centre, track.lastSeen)) }
         tracks = views.map { $0.track }
         removeDuplicates(&views)
+        if let first = tracks.first { place = (first.centre, first.size, time) }
         frameIndex += 1
         return views
+    }
+
+    /// Looks for every known face where it was.
+    private func follow(_ frame: FrameView, _ time: Double, _ take: () -> FaceView) -> [FaceView] {
+        tracks.compactMap { track in
+            let view = take()
+            if look(frame, at: Alignment.frameToCrop(track.landmarks).inverse, into: view, again: true), mesh.showsFace(starting: false) {
+                return finish(view, track, time)
+            }
+            track.missing += 1
+            missing.append(time)
+            return nil
+        }
+    }
+
+    /// Takes up detections as new faces, as far as there are places.
+    private func begin(_ found: [Detection], _ frame: FrameView, _ time: Double, _ take: () -> FaceView, _ views: inout [FaceView]) {
+        for detection in policy == .primary ? found.sorted(by: { $0.size > $1.size }) : found where views.count < policy.limit {
+            if views.contains(where: { detection.isNear($0.track.centre, within: 0.5 * $0.track.size) }) { continue }
+            if policy == .primary, !mayBePrimary(detection, time) { continue }
+            let view = take()
+            guard start(frame, detection, view), mesh.showsFace(starting: true) else { continue }
+            let landmarks = view.landmarks.map { view.cropToFrame.apply($0) }
+            views.append(finish(view, revive(landmarks, time), time))
+            _ = missing.popLast()
+        }
+    }
+
+    /// The place of the primary face is kept while that face is missing, and never given to one that was beside it.
+    private func mayBePrimary(_ detection: Detection, _ time: Double) -> Bool {
+        if bystanders.contains(detection) { return false }
+        guard let place, time - place.time <= placeSeconds else { return true }
+        return detection.isNear(place.centre, within: 1.5 * place.size)
+    }
+
+    /// Forgets who the primary face is: the largest that is found next will be.
+    func freePlace() {
+        (place, bystanders) = (nil, Bystanders())
+        if policy == .primary { (tracks, gone) = ([], []) }
     }
 
     private func removeDuplicates(_ views: inout [FaceView]) {
