@@ -48,6 +48,10 @@ public struct CameraMode: Sendable, Equatable {
         return all
     }
 
+    static func namesNotUnderstood(of device: Device) -> [String] {
+        formatsOffered(by: device).filter { format in !formats.contains { $0.0 == format } }.map(name)
+    }
+
     private static let usualSizes = [(320, 240), (640, 360), (640, 480), (800, 600), (960, 540), (1280, 720), (1920, 1080)]
 
     private static func sizes(_ format: UInt32, _ device: Device) -> [(Int, Int)] {

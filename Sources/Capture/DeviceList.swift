@@ -4,8 +4,10 @@ import Foundation
 public struct DeviceDescription: Sendable {
     public let path, card, driver: String
     public let isCamera, isOutput, isLoopback: Bool
-    /// What a camera offers; empty for others.
+    /// What a camera offers and is understood; empty for others.
     public let modes: [CameraMode]
+    /// Formats that a camera offers and that are not understood, by their four letters.
+    public let otherFormats: [String]
 }
 
 /// The video devices of this machine.
@@ -18,7 +20,8 @@ public enum DeviceList {
             guard let device = try? Device(path: "/dev/video\(number)") else { return nil }
             return DeviceDescription(
                 path: device.path, card: device.card, driver: device.driver, isCamera: device.captures, isOutput: device.outputs,
-                isLoopback: device.isLoopback, modes: device.captures ? CameraMode.offered(by: device) : [])
+                isLoopback: device.isLoopback, modes: device.captures ? CameraMode.offered(by: device) : [],
+                otherFormats: device.captures ? CameraMode.namesNotUnderstood(of: device) : [])
         }
     }
 

@@ -25,6 +25,8 @@ public final class MakeupFilter: @unchecked Sendable {
         var outfit = Outfit(look: nil, recipe: Recipe())
         /// Whether a face that was followed before is missing, and may still be there.
         public internal(set) var missesFace = false
+        /// Whether a face has no makeup yet, and the picture is not to be shown before it has.
+        var awaitsPrediction = false
         /// Boxes of the faces that do not wear makeup, as far as they were looked for; frame pixels.
         public internal(set) var others: [(low: SIMD2<Float>, high: SIMD2<Float>)] = []
         public var faceCount: Int { views.count }
@@ -50,7 +52,8 @@ public final class MakeupFilter: @unchecked Sendable {
         }
     }
 
-    private let tracker: FaceTracker
+    let tracker: FaceTracker
+    private let team: WorkerTeam?
     /// What the faces of a frame wear. Chosen once a frame, so that no frame is mixed.
     struct Outfit {
         var look: Look?
@@ -66,6 +69,13 @@ public final class MakeupFilter: @unchecked Sendable {
     private var scratch: [Scratch] = []
     private var planes = [Float](repeating: 0, count: 256 * 256 * 3)
     public var temporalSmoothing = true
+    /// 0: every frame waits for its own prediction. Otherwise, for live pictures (one worker only): predictions are made aside, on a
+    /// thread of their own, begun at most once in so many frames; a frame wears what was predicted last, moved along with the face,
+    /// and left out where the mouth, the eyes or something that covers the face have come since. A face that has none yet is taken
+    /// for lost (`whenLost`). Set before the first frame.
+    public var predictsAsideEvery = 0
+    private let predictor = Predictor()
+    private var framesSincePrediction = 0
     /// What `finish` shows while no face is seen.
     public var whenLost = LostPolicy.pass
     /// Whether faces that do not wear makeup are blurred; then they are looked for in every frame. Set before the first frame.
@@ -86,6 +96,7 @@ public final class MakeupFilter: @unchecked Sendable {
     /// - Throws: `SafetensorsError` when the built-in weights are damaged.
     public init(look: Look?, recipe: Recipe = Recipe(), faces: FacePolicy = .all, precision: Precision = .int8, workers: Int = 1, team: Int = 1) throws {
         let team = team > 1 ? WorkerTeam(count: team) : nil
+        self.team = team
         tracker = try FaceTracker(precision: precision, policy: faces, team: team)
         outfit = Outfit(look: look, recipe: recipe)
         eyeZone = try Models.canonicalMesh().uint8s(named: "eye_zone", shape: [256, 256])
@@ -95,6 +106,8 @@ public final class MakeupFilter: @unchecked Sendable {
             scratch.append(Scratch())
         }
     }
+
+    deinit { predictor.wait() }
 
     private func locked<T>(_ body: () -> T) -> T {
         lock.lock()
@@ -130,10 +143,33 @@ public final class MakeupFilter: @unchecked Sendable {
         return analysis
     }
 
-    /// Predicts the change of every face.
+    /// Predicts the change of every face, or gives it the last one.
     public func transfer(_ analysis: Analysis) {
-        let recipe = analysis.outfit.recipe
-        guard let look = analysis.outfit.look, recipe.strength > 0, !analysis.views.isEmpty else { return }
+        guard let look = analysis.outfit.look, analysis.outfit.recipe.strength > 0 else { return }
+        if predictsAsideEvery > 0 { moveOn(analysis) }
+        let fresh = analysis.views.filter { !$0.keepsChange }
+        guard !fresh.isEmpty else { return }
+        // A face that comes up must not be shown bare: the picture is hidden until its first prediction is there.
+        analysis.awaitsPrediction = predictsAsideEvery > 0 && whenLost != .pass
+        if analysis.awaitsPrediction { return }
+        if predictsAsideEvery > 0 { predictor.wait() }
+        predict(fresh, look, analysis.outfit.recipe)
+    }
+
+    /// Takes over what was predicted aside, and begins anew when it is time. Faces that have worn something keep it meanwhile.
+    private func moveOn(_ analysis: Analysis) {
+        predictor.collect { smooth($0.view, $0.outfit) }
+        for view in analysis.views { view.keepsChange = !view.track.previousChange.isEmpty }
+        framesSincePrediction += 1
+        let isDue = framesSincePrediction >= predictsAsideEvery || analysis.views.contains { !$0.keepsChange }
+        guard isDue, predictor.isIdle, !analysis.views.isEmpty else { return }
+        framesSincePrediction = 0
+        predictor.begin(analysis.views, analysis.outfit) { [unowned self] job in
+            if let look = job.outfit.look { predict([job.view], look, job.outfit.recipe) }
+        }
+    }
+
+    private func predict(_ views: [FaceView], _ look: Look, _ recipe: Recipe) {
         let (network, buffers) = locked { (networks.removeLast(), scratch.removeLast()) }
         defer {
             locked {
@@ -141,7 +177,7 @@ public final class MakeupFilter: @unchecked Sendable {
                 scratch.append(buffers)
             }
         }
-        for view in analysis.views {
+        for view in views {
             recipe.weigh(view, eyeZone: eyeZone, into: &buffers.weight, scratch: &buffers.soft)
             network.encode(crop: view.crop, classes: view.parsing, uv: view.uvFeatures)
             network.transfer(look, on: view.colours, weight: buffers.weight, change: &view.change)
@@ -166,9 +202,9 @@ public final class MakeupFilter: @unchecked Sendable {
     /// Smooths the changes over time and adds them to the frame. Columns left of `firstColumn` stay as they are.
     public func finish(_ frame: FrameView, _ analysis: Analysis, firstColumn: Int = 0) {
         if analysis.outfit.isWorn {
-            for view in analysis.views {
-                if temporalSmoothing { smooth(view, analysis.outfit.look) }
-                frame.add(view.change, view.cropToFrame, planes: &planes, firstColumn: firstColumn)
+            for view in analysis.views where !analysis.awaitsPrediction {
+                if view.keepsChange { view.track.moveChange(to: view) } else { smooth(view, analysis.outfit) }
+                frame.add(view.change, view.cropToFrame, planes: &planes, firstColumn: firstColumn, team: team)
             }
         }
         if blursOthers { for other in analysis.others { frame.blur(from: other.low, to: other.high) } }
@@ -181,7 +217,7 @@ public final class MakeupFilter: @unchecked Sendable {
     /// place: the face may have moved out from under it.
     private func cover(_ frame: FrameView, _ analysis: Analysis) {
         let bare = !analysis.outfit.isWorn
-        if !analysis.views.isEmpty, !analysis.missesFace {
+        if !analysis.views.isEmpty, !analysis.missesFace, !analysis.awaitsPrediction {
             if whenLost == .hold {
                 held.keep(frame, time: analysis.time)
                 heldIsBare = bare
@@ -195,10 +231,10 @@ public final class MakeupFilter: @unchecked Sendable {
     }
 
     /// Towards the previous change; from the start where the face wore another look, so that no frame mixes two.
-    private func smooth(_ view: FaceView, _ look: Look?) {
+    private func smooth(_ view: FaceView, _ outfit: Outfit) {
         let track = view.track!
-        defer { track.previousLook = look }
-        guard track.previousChange.count == view.change.count, track.previousLook === look else {
+        defer { track.previousLook = outfit.look }
+        guard temporalSmoothing, track.previousChange.count == view.change.count, track.previousLook === outfit.look else {
             track.previousChange = view.change
             track.previousCrop = view.crop
             return

@@ -59,6 +59,7 @@ public final class PacedReader: LiveSource, @unchecked Sendable {
     /// The next picture when its time has come; nil when that is more than `seconds` ahead, or at the end.
     /// - Throws: `VideoError.unreadable` when a stream breaks off.
     public func next(seconds: Double) throws -> Frame? {
+        if origin == nil { giveWay() }
         try fill()
         guard let frame = ready.first else { return nil }
         let time = Int64((Double(frame.pts) * av_q2d(input.videoStream.pointee.time_base) - input.startSeconds) * 1e9)
@@ -74,6 +75,9 @@ public final class PacedReader: LiveSource, @unchecked Sendable {
         taken.raw.pointee.pts = due
         return taken
     }
+
+    /// Decoding ahead must not hold up the picture that is in work: the priority of this thread is lowered (on Linux, 0 means it alone).
+    private func giveWay() { setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 5) }
 
     private func fill() throws {
         while ready.isEmpty, !ended {

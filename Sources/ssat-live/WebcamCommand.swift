@@ -27,6 +27,8 @@ struct WebcamCommand: ParsableCommand {
     @Flag(help: "Close the camera while no program reads the virtual camera.") var onDemand = false
     @Option(help: "Socket for 'ssat-live control'; 'none' for no such.") var control: String = ControlSocket.defaultPath
     @Option(help: "Threads that share a picture; 0 is one for every processor, four at most.") var threads = 0
+    @Option(help: "How the makeup of a picture is predicted: in it, aside (ready sooner, a picture or two behind the face), or auto: aside where the former takes more than a processor.")
+    var predict: Prediction = .auto
     @Option(help: "Seconds to run; without end if not given.") var duration: Double?
     @Option(help: "auto, bar, plain, json or none.") var progress: Progress.Style = .auto
     @Option(help: "Write what was done to this JSON file.") var report: String?
@@ -64,7 +66,7 @@ struct WebcamCommand: ParsableCommand {
             let session = LiveSession(command: self, live: live, cancellation: cancellation)
             defer { session.stop() }
             let pipeline = LivePipeline(
-                filter: try session.start {
+                filter: try session.start(framesPerSecond: shape.rate) {
                     service.ready()
                     if let duration { DispatchQueue.global().asyncAfter(deadline: .now() + duration) { cancellation.cancel() } }
                 }, sinks: sinks, control: live)
@@ -134,10 +136,13 @@ struct WebcamCommand: ParsableCommand {
             "input": device, "outputs": output, "captured": statistics.captured, "shown": statistics.shown, "late": statistics.late,
             "lost": statistics.lost, "placeholders": statistics.placeholders, "seconds": statistics.seconds,
             "frames_with_faces": frames?.framesWithFaces ?? 0, "latency_ms": LiveProgress.latencies(statistics),
-            "instruction_set": InstructionSet.current.description,
+            "predicted_aside": (frames?.filter.predictsAsideEvery ?? 0) > 0, "instruction_set": InstructionSet.current.description,
         ])
     }
 }
+
+/// How the makeup of a picture is predicted.
+enum Prediction: String, ExpressibleByArgument { case auto, inside = "in", aside }
 
 /// What becomes of faces that wear no makeup.
 enum OtherFaces: String, ExpressibleByArgument { case keep, blur }

@@ -112,9 +112,12 @@ import Testing
     }
 
     @Test func doctor() throws {
-        let plain = try Binary.run(["doctor"]), json = try Binary.run(["doctor", "--json"])
-        #expect(plain.code == 0 && plain.text.contains("kernels for") && plain.text.contains("virtual cameras"))
+        let plain = try Binary.run(["doctor"]), json = try Binary.run(["doctor", "--json", "--no-speed"])
+        #expect(plain.code == 0)
+        for text in ["kernels for", "speed: ", "decoders: h264", "encoders: ", "v4l2loopback: ", "Secure Boot: ", "virtual cameras", "cameras", "group video"] {
+            #expect(plain.text.contains(text), "\(plain.text)")
+        }
         let values = try #require(try JSONSerialization.jsonObject(with: json.output) as? [String: Any])
-        #expect(values["devices"] is [Any] && values["instruction_set"] is String)
+        #expect(values["devices"] is [Any] && values["instruction_set"] is String && values["v4l2loopback"] is String && values["filter_fps"] == nil)
     }
 }

@@ -4,7 +4,7 @@ import Testing
 import Video
 
 /// A face (the sample mean face: nobody's) laid over grey at any place, size and angle: the motion is known exactly.
-private struct Stage {
+struct Stage {
     let width, height: Int
     /// Planes G, B, R one after the other.
     var samples: [UInt8]
@@ -47,6 +47,7 @@ private struct Stage {
                 matrix: .rgb, fullRange: true)
             let analysis = filter.analyze(view, time: time)
             result = (analysis.trackIDs, analysis.landmarks)
+            filter.transfer(analysis)
             filter.finish(view, analysis)
         }
         return result

@@ -41,18 +41,33 @@ public struct FrameView {
     public var width: Int { Int(raw.width) }
     public var height: Int { Int(raw.height) }
 
-    /// Cuts a `size` x `size` crop as interleaved R'G'B' bytes; edges repeat outside the frame.
-    func sample(_ cropToFrame: Similarity, size: Int, into rgb: UnsafeMutablePointer<UInt8>) {
-        var frame = raw
-        var t = ssat_similarity(a: cropToFrame.a, b: cropToFrame.b, tx: cropToFrame.tx, ty: cropToFrame.ty)
-        ssat_sample_crop(&frame, &t, Int32(size), rgb)
+    /// Cuts a `size` x `size` crop as interleaved R'G'B' bytes; edges repeat outside the frame. A team shares the rows.
+    func sample(_ cropToFrame: Similarity, size: Int, into rgb: UnsafeMutablePointer<UInt8>, team: WorkerTeam? = nil) {
+        let frame = raw, t = ssat_similarity(a: cropToFrame.a, b: cropToFrame.b, tx: cropToFrame.tx, ty: cropToFrame.ty)
+        func cut(_ rows: Range<Int>) {
+            withUnsafePointer(to: frame) { f in
+                withUnsafePointer(to: t) { ssat_sample_crop(f, $0, Int32(size), Int32(rows.lowerBound), Int32(rows.upperBound), rgb) }
+            }
+        }
+        if let team { team.run { cut(team.share(of: size, $0)) } } else { cut(0..<size) }
     }
 
-    /// Adds a 256x256 change in place. Columns left of `firstColumn` stay as they are.
-    func add(_ change: UnsafePointer<Float>, _ cropToFrame: Similarity, planes: UnsafeMutablePointer<Float>, firstColumn: Int) {
-        var frame = raw
-        var t = ssat_similarity(a: cropToFrame.a, b: cropToFrame.b, tx: cropToFrame.tx, ty: cropToFrame.ty)
-        ssat_add_change(&frame, &t, 256, change, planes, Int32(firstColumn))
+    /// Adds a 256x256 change in place. Columns left of `firstColumn` stay as they are. A team shares the rows.
+    func add(
+        _ change: UnsafePointer<Float>, _ cropToFrame: Similarity, planes: UnsafeMutablePointer<Float>, firstColumn: Int, team: WorkerTeam? = nil
+    ) {
+        let frame = raw, t = ssat_similarity(a: cropToFrame.a, b: cropToFrame.b, tx: cropToFrame.tx, ty: cropToFrame.ty)
+        let parts = Int32(team?.count ?? 1)
+        withUnsafeTemporaryAllocation(of: Int32.self, capacity: 4) { bounds in
+            func add(_ part: Int) {
+                withUnsafePointer(to: frame) { f in
+                    withUnsafePointer(to: t) { ssat_add_planes(f, $0, 256, planes, bounds.baseAddress!, Int32(part), parts, Int32(firstColumn)) }
+                }
+            }
+            let changes = withUnsafePointer(to: frame) { ssat_split_change($0, 256, change, planes, bounds.baseAddress!) }
+            guard changes != 0 else { return }
+            if let team { team.run(add) } else { add(0) }
+        }
     }
 
     /// Makes the whole picture unrecognizable.

@@ -30,6 +30,19 @@ final class FaceView: @unchecked Sendable {
     var uvFeatures = [Float](repeating: 0, count: 64 * 64 * 13)
     var uv = [SIMD2<Float>](repeating: SIMD2(-1, -1), count: 64 * 64)
     var change = [Float](repeating: 0, count: 256 * 256 * 3)
+    /// Whether the track's last change is shown, instead of one predicted for this frame.
+    var keepsChange = false
+
+    /// Everything that a prediction needs.
+    func copyInputs(of other: FaceView) {
+        (track, cropToFrame, colours) = (other.track, other.cropToFrame, other.colours)
+        // Element by element into memory that is there: an assignment would share, and copy on the next write.
+        func copy<T>(_ from: [T], _ to: inout [T]) { to.withUnsafeMutableBufferPointer { _ = $0.update(fromContentsOf: from) } }
+        copy(other.crop, &crop)
+        copy(other.parsing, &parsing)
+        copy(other.uvFeatures, &uvFeatures)
+        copy(other.uv, &uv)
+    }
 }
 
 /// A face followed over time: its id and temporal state. Touched by the sequential stages only.
@@ -50,6 +63,14 @@ final class Track: @unchecked Sendable {
         self.id = id
         self.landmarks = landmarks
         lastSeen = time
+    }
+
+    /// The last change for a new crop, nothing where makeup does not go now.
+    func moveChange(to view: FaceView) {
+        for i in 0..<256 * 256 {
+            let takes = !FaceClass.refusesMakeup[Int(view.parsing[i])]
+            for c in i * 3..<i * 3 + 3 { view.change[c] = takes ? previousChange[c] : 0 }
+        }
     }
 
     var box: (low: SIMD2<Float>, high: SIMD2<Float>) {
@@ -83,6 +104,7 @@ final class FaceTracker: @unchecked Sendable {
     private let rasterizer: MeshRasterizer
     private let meanPoints: [SIMD2<Float>]
     private let policy: FacePolicy
+    private let team: WorkerTeam?
     private var tracks: [Track] = []
     private var gone: [(id: Int, centre: SIMD2<Float>, time: Double)] = []
     /// When faces were lost for which no other has come up since.
@@ -113,6 +135,7 @@ final class FaceTracker: @unchecked Sendable {
         rasterizer = MeshRasterizer(mesh: canonical)
         meanPoints = Alignment.meanPoints(canonical)
         self.policy = policy
+        self.team = team
     }
 
     /// Whether a face was lost within two seconds, and no other came up in its stead.
@@ -213,7 +236,7 @@ final class FaceTracker: @unchecked Sendable {
     /// Runs FaceMesh on the crop at `cropToFrame`; once more on a better crop when the face has moved far in it.
     private func look(_ frame: FrameView, at cropToFrame: Similarity, into view: FaceView, again: Bool) -> Bool {
         view.cropToFrame = cropToFrame
-        view.crop.withUnsafeMutableBufferPointer { frame.sample(cropToFrame, size: 256, into: $0.baseAddress!) }
+        view.crop.withUnsafeMutableBufferPointer { frame.sample(cropToFrame, size: 256, into: $0.baseAddress!, team: team) }
         mesh.run(view.crop)
         view.presence = mesh.presence
         view.agreement = mesh.agreement
@@ -233,6 +256,12 @@ final class FaceTracker: @unchecked Sendable {
             for i in 0..<478 { out[i] = mesh.landmarks[i] }
         }
         return true
+    }
+
+    /// Runs FaceMesh on the crop of a view, whatever it shows: for measuring.
+    func see(_ view: FaceView, in frame: FrameView) {
+        view.crop.withUnsafeMutableBufferPointer { frame.sample(view.cropToFrame, size: 256, into: $0.baseAddress!, team: team) }
+        mesh.run(view.crop)
     }
 
     /// From a detection to an aligned crop: the five points first, then twice by FaceMesh's own landmarks.
@@ -280,7 +309,7 @@ final class FaceTracker: @unchecked Sendable {
         let toFrame = Similarity(
             a: scale, b: 0, tx: (Float(frame.width) - 320 * scale) / 2 + 0.5 * scale - 0.5,
             ty: (Float(frame.height) - 320 * scale) / 2 + 0.5 * scale - 0.5)
-        scratchPicture.withUnsafeMutableBufferPointer { frame.sample(toFrame, size: 320, into: $0.baseAddress!) }
+        scratchPicture.withUnsafeMutableBufferPointer { frame.sample(toFrame, size: 320, into: $0.baseAddress!, team: team) }
         let top = max(Int((Float(320) - Float(frame.height) / scale) / 2), 0)
         let left = max(Int((Float(320) - Float(frame.width) / scale) / 2), 0)
         // Grey bars: the repeated edge could look like anything.
