@@ -69,7 +69,7 @@ final class ControlState: @unchecked Sendable {
     }
 
     private func wear(_ path: String) throws {
-        filter.look = try loadLook(path, precision: precision)
+        filter.look = try LowPriority.run { [precision] in try loadLook(path, precision: precision) }
         look = path
         loaded = Self.modified(path)
     }
@@ -117,7 +117,7 @@ final class ControlState: @unchecked Sendable {
         timer.schedule(deadline: .now() + 1, repeating: 1)
         timer.setEventHandler { [self] in
             lock.withLock {
-                guard let now = Self.modified(look), now != loaded, let new = try? loadLook(look, precision: precision) else { return }
+                guard let now = Self.modified(look), now != loaded, let new = try? LowPriority.run({ [look, precision] in try loadLook(look, precision: precision) }) else { return }
                 filter.look = new
                 loaded = now
                 say("\(look): changed, loaded again")
@@ -126,4 +126,24 @@ final class ControlState: @unchecked Sendable {
         timer.resume()
         return timer
     }
+}
+
+/// Work that must not hold up the picture.
+enum LowPriority {
+    /// Does it on a thread of its own that gives way to others, and waits for it.
+    static func run<Result: Sendable>(_ work: @escaping @Sendable () throws -> Result) throws -> Result {
+        let done = DispatchSemaphore(value: 0), outcome = Outcome<Result>()
+        let thread = Thread {
+            // On Linux, 0 is this thread alone.
+            setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 19)
+            outcome.value = Swift.Result { try work() }
+            done.signal()
+        }
+        thread.stackSize = 8 << 20
+        thread.start()
+        done.wait()
+        return try outcome.value!.get()
+    }
+
+    private final class Outcome<Value: Sendable>: @unchecked Sendable { var value: Swift.Result<Value, any Error>? }
 }

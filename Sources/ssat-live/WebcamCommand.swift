@@ -18,6 +18,7 @@ struct WebcamCommand: ParsableCommand {
     var output: [String] = []
     @Option(help: "Width and height, such as 1280x720: the camera's nearest, what a file or a stream is scaled to.") var size: String?
     @Option(help: "Frames per second: what the camera is asked for, the most that is taken of a file or a stream.") var fps: Double?
+    @Option(help: "Encoder of recordings and streams, as for apply.") var encoder: String?
     @Option(help: "Layout of the virtual camera: yuv420 or yuyv.") var layout: RawLayout = .yuv420
     @Option(help: "What is shown while no face is seen: hold (briefly, then blur), blur, placeholder or pass.") var onLost: LostPolicy = .hold
     @Option(name: .customLong("next"), help: "Another reference, for the key n on the terminal and for 'control --next'; may be given several times.")
@@ -126,6 +127,7 @@ struct WebcamCommand: ParsableCommand {
                 return try VirtualCamera(path: name, layout: layout, width: shape.width, height: shape.height, framesPerSecond: shape.rate)
             }
             var options = EncoderOptions()
+            options.name = encoder
             options.live = name.contains("://") || name.hasSuffix(".m3u8")
             return try Recorder(path: name, options: options, framesPerSecond: shape.rate)
         }

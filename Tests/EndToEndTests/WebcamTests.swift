@@ -60,6 +60,29 @@ import Testing
         #expect(try control([]).0.code == 5)
     }
 
+    /// The reference's file is written anew: it is worn from then on. A file that cannot be used changes nothing.
+    @Test func theReferenceIsLoadedAgain() throws {
+        let folder = try TemporaryFolder()
+        let reference = folder.path("reference.jpg"), log = folder.path("log"), long = folder.path("long.mp4")
+        try FileManager.default.copyItem(atPath: Binary.reference("plum"), toPath: reference)
+        try Tool.ffmpeg(["-stream_loop", "8", "-i", Binary.clip, "-c", "copy", long])
+        let running = try Background([
+            "bash", "-c", "exec \(Binary.path) webcam -r \(reference) -d \(long) -o null --control none --progress none 2>\(log)",
+        ])
+        defer { running.stop() }
+        func said(_ text: String) -> Bool { (try? String(contentsOfFile: log, encoding: .utf8))?.contains(text) ?? false }
+        usleep(2_500_000)
+        try Data("no picture".utf8).write(to: URL(fileURLWithPath: reference))
+        usleep(1_500_000)
+        #expect(!said("loaded again"))
+        try FileManager.default.removeItem(atPath: reference)
+        try FileManager.default.copyItem(atPath: Binary.reference("ocean"), toPath: reference)
+        try FileManager.default.setAttributes([.modificationDate: Date()], ofItemAtPath: reference)
+        let deadline = Date(timeIntervalSinceNow: 20)
+        while !said("loaded again"), Date() < deadline { usleep(100_000) }
+        #expect(said("\(reference): changed, loaded again"))
+    }
+
     /// Keys on a terminal (util-linux's `script` makes one): every key says what is so now; the bare picture needs two.
     @Test func keys() throws {
         let folder = try TemporaryFolder()
