@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs `webcam` for some minutes on a 720p30 clip in real time, into nothing, and measures: pictures lost and late, the latency
-# added, processor time, memory. Another look is put on every twenty seconds. Nothing else should run on the machine meanwhile.
+# added, processor time, memory. Nothing else should run on the machine meanwhile.
 #   Benchmarks/soak_webcam.sh [MINUTES] [CLIP]      10 minutes of the sample clip if not given
+#   SWITCH=yes Benchmarks/soak_webcam.sh ...        another look is put on every twenty seconds
 set -euo pipefail
 cd "$(dirname "$0")/.."
 minutes=${1:-10} clip=${2:-samples/astronaut.mp4}
@@ -23,7 +24,7 @@ sleep 5
 while kill -0 $program 2>/dev/null; do
   sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$program/status" >>"$work/memory" 2>/dev/null || true
   cut -d' ' -f14,15 "/proc/$program/stat" >"$work/ticks.new" 2>/dev/null && mv "$work/ticks.new" "$work/ticks" || true
-  [ $(($(wc -l <"$work/memory") % 4)) = 0 ] && "$live" control --socket "$work/control" --next >/dev/null 2>&1 || true
+  [ -n "${SWITCH:-}" ] && [ $(($(wc -l <"$work/memory") % 4)) = 0 ] && "$live" control --socket "$work/control" --next >/dev/null 2>&1 || true
   sleep 5
 done
 wait $program

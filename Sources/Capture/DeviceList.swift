@@ -25,6 +25,17 @@ public enum DeviceList {
         }
     }
 
+    /// The device node that a name means, also by one of udev's links (`/dev/v4l/by-id/...`); nil where it means something else. A link
+    /// that is not there yet means itself.
+    public static func videoDevice(_ name: String) -> String? {
+        if let target = try? FileManager.default.destinationOfSymbolicLink(atPath: name) {
+            let folder = URL(fileURLWithPath: name).deletingLastPathComponent()
+            let path = URL(fileURLWithPath: target, relativeTo: folder).standardizedFileURL.path
+            if path.hasPrefix("/dev/video") { return path }
+        }
+        return name.hasPrefix("/dev/video") || name.hasPrefix("/dev/v4l/") ? name : nil
+    }
+
     /// The first v4l2loopback device that takes pictures.
     /// - Throws: `CaptureError.noVirtualCamera`.
     public static func virtualCamera() throws -> String {

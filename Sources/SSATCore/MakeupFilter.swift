@@ -242,19 +242,10 @@ public final class MakeupFilter: @unchecked Sendable {
         ssat_smooth_change(&view.change, &track.previousChange, view.crop, &track.previousCrop, 256, 0.35)
     }
 
-    /// Encodes a reference. `frame` holds the photo.
+    /// Encodes a reference. `frame` holds the photo. For several, keep a `LookMaker`.
     /// - Throws: `LookError` unless exactly one face is found.
     public static func makeLook(from frame: FrameView, path: String, precision: Precision = .int8) throws -> Look {
-        let tracker = try FaceTracker(precision: precision, policy: .all)
-        let views = tracker.update(frame, time: 0) { FaceView() }
-        let sizes = views.map { $0.track.size }
-        guard let largest = sizes.max() else { throw LookError.noFace(path) }
-        let clear = zip(views, sizes).filter { $1 > 0.5 * largest }
-        guard clear.count == 1 else { throw LookError.severalFaces(path, clear.count) }
-        let view = clear[0].0
-        let network = try SSAT(weights: Models.ssatLive(precision), precision: precision)
-        network.encode(crop: view.crop, classes: view.parsing, uv: view.uvFeatures)
-        return network.makeLook()
+        try LookMaker(precision: precision).look(from: frame, path: path)
     }
 
     /// The reference's colours as the correspondence lays them on each face's crop: 256x256x3, mid-grey where nothing goes.

@@ -12,6 +12,7 @@ final class ControlState: @unchecked Sendable {
     private let looks: [String]
     private var look: String
     private var loaded: Date?
+    private var maker: LookMaker?
     /// The strength to come back to; nil while makeup is worn.
     private var bypassed: Float?
 
@@ -69,9 +70,16 @@ final class ControlState: @unchecked Sendable {
     }
 
     private func wear(_ path: String) throws {
-        filter.look = try LowPriority.run { [precision] in try loadLook(path, precision: precision) }
+        filter.look = try LowPriority.run { [self] in try load(path) }
         look = path
         loaded = Self.modified(path)
+    }
+
+    /// The networks that references are read with are kept: making them anew costs more than the reading, and memory grows by it.
+    private func load(_ path: String) throws -> Look {
+        if path.hasSuffix(".look") { return try Look(contentsOfFile: path) }
+        if maker == nil { maker = try LookMaker(precision: precision) }
+        return try loadLook(path, maker!)
     }
 
     private static func modified(_ path: String) -> Date? {
@@ -117,7 +125,7 @@ final class ControlState: @unchecked Sendable {
         timer.schedule(deadline: .now() + 1, repeating: 1)
         timer.setEventHandler { [self] in
             lock.withLock {
-                guard let now = Self.modified(look), now != loaded, let new = try? LowPriority.run({ [look, precision] in try loadLook(look, precision: precision) }) else { return }
+                guard let now = Self.modified(look), now != loaded, let new = try? LowPriority.run({ [self] in try load(look) }) else { return }
                 filter.look = new
                 loaded = now
                 say("\(look): changed, loaded again")

@@ -109,8 +109,8 @@ struct WebcamCommand: ParsableCommand {
     }
 
     private func open(_ cancellation: Cancellation) throws -> (source: any LiveSource, shape: Shape) {
-        if device.hasPrefix("/dev/video") {
-            let camera = try Camera(path: device, width: wantedSize?.width, height: wantedSize?.height, framesPerSecond: fps)
+        if let path = DeviceList.videoDevice(device) {
+            let camera = try Camera(path: path, width: wantedSize?.width, height: wantedSize?.height, framesPerSecond: fps)
             return (camera, Shape(width: camera.mode.width, height: camera.mode.height, rate: camera.mode.framesPerSecond))
         }
         let reader = try PacedReader(path: device, size: wantedSize, framesPerSecond: fps, endIsLoss: wait, cancellation: cancellation)
@@ -122,9 +122,9 @@ struct WebcamCommand: ParsableCommand {
         let names = try output.isEmpty ? [DeviceList.virtualCamera()] : output
         return try names.map { name in
             if name == "null" { return NullSink() }
-            if name.hasPrefix("/dev/video") {
-                if name == device { throw CaptureError.busy(name) }
-                return try VirtualCamera(path: name, layout: layout, width: shape.width, height: shape.height, framesPerSecond: shape.rate)
+            if let path = DeviceList.videoDevice(name) {
+                if path == DeviceList.videoDevice(device) { throw CaptureError.busy(path) }
+                return try VirtualCamera(path: path, layout: layout, width: shape.width, height: shape.height, framesPerSecond: shape.rate)
             }
             var options = EncoderOptions()
             options.name = encoder
