@@ -42,7 +42,9 @@ public final class Camera: LiveSource, @unchecked Sendable {
         mode = CameraMode(
             layout: layout, width: Int(format.width), height: Int(format.height),
             framesPerSecond: Self.agree(onRate: wanted.framesPerSecond, device))
-        decoder = try RawDecoder(layout: layout, width: mode.width, height: mode.height)
+        decoder = try RawDecoder(
+            layout: layout, width: mode.width, height: mode.height, isBT709: Self.isBT709(format),
+            isFullRange: format.quantization == V4L2_QUANTIZATION_FULL_RANGE.rawValue)
         _ = device.subscribe(ssat_event_source_change)
         try map()
     }
@@ -62,8 +64,15 @@ public final class Camera: LiveSource, @unchecked Sendable {
         format.fmt.pix.height = UInt32(wanted.height)
         format.fmt.pix.pixelformat = wanted.pixelFormat
         format.fmt.pix.field = V4L2_FIELD_ANY.rawValue
+        format.fmt.pix.priv = UInt32(V4L2_PIX_FMT_PRIV_MAGIC)  // the answer is to tell matrix and range
         try device.request(ssat_vidioc_s_fmt, &format, "set its format")
         return format.fmt.pix
+    }
+
+    /// Whether the driver names BT.709's matrix, itself or by the colour space that implies it.
+    private static func isBT709(_ format: v4l2_pix_format) -> Bool {
+        format.ycbcr_enc == V4L2_YCBCR_ENC_709.rawValue
+            || (format.ycbcr_enc == V4L2_YCBCR_ENC_DEFAULT.rawValue && format.colorspace == V4L2_COLORSPACE_REC709.rawValue)
     }
 
     /// The rate that the driver answers with; what was wanted where it does not.

@@ -39,6 +39,8 @@ public final class VirtualCamera: LiveSink, @unchecked Sendable {
         format.fmt.pix.height = UInt32(height & ~1)
         format.fmt.pix.pixelformat = CameraMode.formats.first { $0.1 == layout }!.0
         format.fmt.pix.field = V4L2_FIELD_NONE.rawValue
+        // Without the mark, the kernel clears what stands behind it: matrix, range and transfer function.
+        format.fmt.pix.priv = UInt32(V4L2_PIX_FMT_PRIV_MAGIC)
         format.fmt.pix.colorspace = V4L2_COLORSPACE_REC709.rawValue
         format.fmt.pix.ycbcr_enc = V4L2_YCBCR_ENC_709.rawValue
         format.fmt.pix.quantization = V4L2_QUANTIZATION_LIM_RANGE.rawValue

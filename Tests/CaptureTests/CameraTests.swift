@@ -33,6 +33,20 @@ import Video
         #expect(monotonicNanoseconds() - first.pts >= 5_000_000, "the driver's time, not ours")
     }
 
+    /// The driver's matrix and range count; its defaults mean BT.601, limited.
+    @Test func colours() throws {
+        let node = FakeCameraNode([.init(format: ssat_format_nv12, width: 64, height: 32, rates: [30])])
+        func colour() throws -> ColorSpec {
+            node.happenings = [.picture(sequence: 0)]
+            return try #require(try open(node).next(seconds: 1)).color
+        }
+        #expect(try colour().matrix == .bt601 && !colour().fullRange)
+        node.colour.space = V4L2_COLORSPACE_REC709.rawValue
+        #expect(try colour().matrix == .bt709)
+        node.colour = (V4L2_COLORSPACE_REC709.rawValue, V4L2_YCBCR_ENC_601.rawValue, V4L2_QUANTIZATION_FULL_RANGE.rawValue)
+        #expect(try colour().matrix == .bt601 && colour().fullRange)
+    }
+
     @Test func motionJPEG() throws {
         let node = FakeCameraNode([.init(format: ssat_format_mjpeg, width: 48, height: 32, rates: [30])])
         node.compressed = Array(try Data(contentsOf: Self.jpeg(width: 48, height: 32)))

@@ -29,6 +29,8 @@ final class FakeCameraNode: DeviceNode, @unchecked Sendable {
     /// MJPEG pictures are this; raw ones are made.
     var compressed: [UInt8] = []
     var padding: UInt32 = 0
+    /// Colour space, matrix and range that S_FMT answers with.
+    var colour = (space: V4L2_COLORSPACE_SRGB.rawValue, matrix: V4L2_YCBCR_ENC_DEFAULT.rawValue, range: V4L2_QUANTIZATION_DEFAULT.rawValue)
     private(set) var isStreaming = false
     private(set) var queued: [UInt32] = []
     private(set) var unmapped = 0
@@ -106,6 +108,7 @@ final class FakeCameraNode: DeviceNode, @unchecked Sendable {
     }
 
     private func set(_ mode: Mode) {
+        (format.colorspace, format.ycbcr_enc, format.quantization) = (colour.space, colour.matrix, colour.range)
         format.pixelformat = mode.format
         (format.width, format.height) = (mode.width, mode.height)
         let packed = mode.format == ssat_format_yuyv || mode.format == ssat_format_uyvy, jpeg = mode.format == ssat_format_mjpeg

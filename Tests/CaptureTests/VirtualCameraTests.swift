@@ -20,6 +20,7 @@ import Video
         #expect((node.asked.width, node.asked.height) == (64, 32), "even")
         #expect(node.asked.pixelformat == (layout == .yuyv ? ssat_format_yuyv : ssat_format_yuv420))
         #expect(node.asked.colorspace == V4L2_COLORSPACE_REC709.rawValue && node.asked.ycbcr_enc == V4L2_YCBCR_ENC_709.rawValue)
+        #expect(node.asked.priv == UInt32(V4L2_PIX_FMT_PRIV_MAGIC), "else the kernel clears the next three")
         #expect(node.asked.quantization == V4L2_QUANTIZATION_LIM_RANGE.rawValue && node.asked.xfer_func == V4L2_XFER_FUNC_709.rawValue)
         #expect((node.rate.numerator, node.rate.denominator) == (1000, 30000))
         #expect(node.isStreaming && node.images.count == 1, "the placeholder is there at once")

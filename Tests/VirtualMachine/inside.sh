@@ -4,7 +4,7 @@
 # so that the placeholder comes between two of them; what is about the way of pictures only is tested on one without a face.
 cd /tmp
 argument() { sed -n "s/.*$1=\([^ ]*\).*/\1/p" /proc/cmdline; }
-here=$(argument tests)
+here=/mnt/Tests/VirtualMachine # see init
 parts=$(argument parts)
 work=$here/../../.build/virtual-machine
 live=$here/../../.build/release/ssat-live
@@ -33,9 +33,11 @@ play() { # CLIP [WIDTH HEIGHT FORMAT]: as the camera at /dev/video20, until stop
   "$rig" play /dev/video20 "$work/$1" ${2:-$W} ${3:-$H} 4 ${4:-YUYV} >/tmp/play.log 2>&1 & player=$!
   wait_for 20 has_format /dev/video20 "${2:-$W}/${3:-$H}"
 }
-start() { # webcam with these options, in the background; its process is $program
+# webcam with these options, in the background; its process is $program. Every picture with its own prediction: aside, one would take
+# longer here than a picture may be old, and measuring which is better takes long, too.
+start() {
   logs=$((logs + 1))
-  "$live" webcam -r "$reference" --progress none --control none "$@" >/tmp/webcam-$logs.log 2>&1 & program=$!
+  "$live" webcam -r "$reference" --predict in --progress none --control none "$@" >/tmp/webcam-$logs.log 2>&1 & program=$!
 }
 record() { # DEVICE COUNT FILE [SECONDS] [KIND]: once there is a writer
   wait_for 90 v4l2-ctl -d "$1" --get-fmt-video
@@ -90,8 +92,7 @@ part_makeup() {
   judge /tmp/bare.yuv
   check "bare pictures are known as such" test "$(number bare "$detail")" -ge 10 -a "$(number other "$detail")" = 0
 
-  # Every picture with its own prediction: aside, one would take longer here than a picture may be old.
-  start -d /dev/video20 -o /dev/video21 --predict in
+  start -d /dev/video20 -o /dev/video21
   wait_for 60 record /dev/video21 1 /tmp/early.yuv 2
   judge /tmp/early.yuv
   check "the placeholder is there before the networks" grep -qE "flat 1 .* bare 0 " <<<"$detail"
@@ -113,7 +114,7 @@ part_makeup() {
   # Killed in the middle of a made-up face, under a reader.
   stop $program
   play clip.yuyv
-  start -d /dev/video20 -o /dev/video22 --predict in
+  start -d /dev/video20 -o /dev/video22
   wait_for 240 shows /dev/video22
   record /dev/video22 100000 /tmp/killed.yuv 12 >/tmp/killed.log & local reader=$!
   sleep 6; kill -9 $program; wait $program 2>/dev/null; wait $reader
@@ -127,37 +128,22 @@ part_plumbing() {
   play noface.yuyv
   start -d /dev/video20 -o /dev/video22
   wait_for 120 shows /dev/video22
-  record /dev/video22 100000 /tmp/across.yuv 40 >/tmp/across.log & local reader=$!
+  record /dev/video22 100000 /tmp/across.yuv 30 >/tmp/across.log & local reader=$!
   sleep 3; stop $program
   start -d /dev/video20 -o /dev/video22
   wait $reader
   detail="$(cat /tmp/across.log); $("$rig" compare /tmp/across.yuv /tmp/across.yuv $W $H)"
   check "the writer starts again under a reader" eval 'grep -qE "^${W}x$H YU12 [0-9]+ frames;" <<<"$detail" && [ $(number flat "$detail") -ge 2 ] && [ $(number blurred "$detail") -ge 2 ]'
-
-  stop $program
-  # The camera's producer falls silent and comes back with another size: taken up again, the virtual camera keeps its own. (The
-  # driver lets nobody change the size while somebody reads.)
-  start -d /dev/video20 -o /dev/video22 --wait
-  wait_for 120 shows /dev/video22
-  stop $player
-  wait_for 60 said "waiting for it"; play small.yuyv 176 144
-  detail=$(record /dev/video22 1 /tmp/changed.yuv 60 flat >/dev/null; record /dev/video22 6 /tmp/changed.yuv 90 picture)
-  check "the camera comes back with another size" eval 'grep -qE "^${W}x$H YU12 [0-9]+ frames$" <<<"$detail" && has_format /dev/video20 176/144'
   # 0.12 tells readers sRGB whatever it is told.
   detail=$(v4l2-ctl -d /dev/video22 --get-fmt-video)
   [ -z "$driver" ] || check "BT.709, limited range" eval 'grep -q "Colorspace *: Rec. 709" <<<"$detail" && grep -q "Quantization *: Limited" <<<"$detail"'
-  stop $program $player
-
-  play noface.mjpg $W $H MJPG
-  start -d /dev/video20 -o /dev/video21 --layout yuyv
-  detail=$(wait_for 60 has_format /dev/video21 YUYV; record /dev/video21 4 /tmp/yuyv.raw 120 picture)
-  check "MJPG in, YUYV out" grep -qE "^${W}x$H YUYV [0-9]+ frames$" <<<"$detail"
-  stop $program $player
+  stop $program
 
   # A device that keeps another size.
-  play noface.yuyv
-  v4l2-ctl -d /dev/video22 -c keep_format=1 >/dev/null 2>&1
+  # 0.12 forgets the size when its writer goes, if it is not told to keep it; 0.15 keeps what it has when it is told.
+  [ -n "$driver" ] || v4l2-ctl -d /dev/video22 -c keep_format=1 >/dev/null 2>&1
   "$rig" size /dev/video22 176 144
+  v4l2-ctl -d /dev/video22 -c keep_format=1 >/dev/null 2>&1
   start -d /dev/video20 -o /dev/video22
   detail=$(wait_for 60 holds /dev/video22; record /dev/video22 3 /tmp/small.yuv 120 picture)
   check "a device locked to another size gets whole pictures of that size" grep -qE "^176x144 YU12 [0-9]+ frames$" <<<"$detail"
@@ -175,9 +161,30 @@ part_plumbing() {
   wait_for 30 lets_go /dev/video20; local after=$?
   detail="held before $before (1), while watched $during (0), let go after $after (0)"
   check "on demand, the camera is open only while somebody watches" test $before = 1 -a $during = 0 -a $after = 0
-  stop $program
+  stop $program $player
+}
+
+# Cameras that change, and other formats.
+part_cameras() {
+  play noface.yuyv
+  # The camera's producer falls silent and comes back with another size: taken up again, the virtual camera keeps its own. (The
+  # driver lets nobody change the size while somebody reads.)
+  start -d /dev/video20 -o /dev/video22 --wait
+  wait_for 120 shows /dev/video22
+  stop $player
+  wait_for 60 said "waiting for it"; play small.yuyv 176 144
+  detail=$(record /dev/video22 1 /tmp/changed.yuv 60 flat >/dev/null; record /dev/video22 6 /tmp/changed.yuv 90 picture)
+  check "the camera comes back with another size" eval 'grep -qE "^${W}x$H YU12 [0-9]+ frames$" <<<"$detail" && has_format /dev/video20 176/144'
+  stop $program $player
+
+  play noface.mjpg $W $H MJPG
+  start -d /dev/video20 -o /dev/video21 --layout yuyv
+  detail=$(wait_for 60 has_format /dev/video21 YUYV; record /dev/video21 4 /tmp/yuyv.raw 120 picture)
+  check "MJPG in, YUYV out" grep -qE "^${W}x$H YUYV [0-9]+ frames$" <<<"$detail"
+  stop $program $player
 
   # A camera that says nothing any more.
+  play noface.yuyv
   start -d /dev/video20 -o null
   wait_for 60 holds /dev/video20; sleep 8
   kill -STOP $player
@@ -210,13 +217,17 @@ part_unplug() {
   stop $program
 }
 
+# The console begins with control characters.
+echo
 wanted() { [ -z "$parts" ] || grep -qw "$1" <<<"${parts//,/ }"; }
 load "$work/loopback/v4l2loopback.ko"
-for part in doctor errors makeup plumbing unplug; do wanted $part && part_$part; done
+say_time() { echo "TIME $1 until $SECONDS s"; }
+for part in doctor errors makeup plumbing cameras unplug; do wanted $part && part_$part && say_time $part; done
 if [ -f "$work/loopback-newer/v4l2loopback.ko" ] && wanted newer; then
   load "$work/loopback-newer/v4l2loopback.ko"
   driver=" ($(basename "$work"/newer/usr/src/v4l2loopback-*))"
   part_doctor
   part_plumbing
+  say_time "newer driver"
 fi
 echo DONE
