@@ -4,7 +4,7 @@ PACKAGES = libavcodec-dev libavformat-dev libavutil-dev libswscale-dev libswresa
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 BINARY = .build/release/ssat-live
 
-.PHONY: setup build demo test test-training test-webcam bench bench-kernels install uninstall
+.PHONY: setup build demo test test-training test-webcam soak-webcam bench bench-kernels install uninstall
 
 setup:
 	@dpkg -s $(PACKAGES) >/dev/null 2>&1 || ($(SUDO) apt-get update -qq && DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -qq $(PACKAGES))
@@ -19,6 +19,7 @@ demo: build
 test: setup
 	swift test -c release
 	Tests/Arm/run.sh
+	Tests/VirtualMachine/run.sh --where-possible
 
 test-training:
 	Training/smoke_test.sh
@@ -29,6 +30,10 @@ test-webcam: build
 
 bench-kernels: setup
 	SSAT_KERNEL_BENCH=1 swift test -c release --filter ConvolutionTests.bench
+
+# How webcam does in MINUTES of real time at 720p30; not a test: it needs a quiet machine.
+soak-webcam: build
+	Benchmarks/soak_webcam.sh $(or $(MINUTES),10)
 
 bench: build
 	$(BINARY) bench samples/astronaut.mp4 -r samples/plum.jpg

@@ -41,7 +41,7 @@ let package = Package(
         .target(name: "TestSupport", path: "Tests/TestSupport"),
         .testTarget(name: "CKernelsTests", dependencies: ["CKernels"]),
         .testTarget(name: "VideoTests", dependencies: ["Video", "CFFmpegUtil", "TestSupport"]),
-        .testTarget(name: "CaptureTests", dependencies: ["Capture", "Video"]),
+        .testTarget(name: "CaptureTests", dependencies: ["Capture", "CVideo4Linux", "Video"]),
         .testTarget(name: "EndToEndTests", dependencies: ["ssat-live", "TestSupport"]),
         .testTarget(name: "SSATCoreTests", dependencies: ["SSATCore", "Video"], resources: [.copy("Fixtures")]),
     ],

@@ -6,41 +6,54 @@
 
 #pragma STDC FP_CONTRACT OFF
 
-static inline float at(const ssat_frame *f, int p, int32_t x, int32_t y) {
+// Forced inline, and called with constants for depth and number of samples: the inner loops have no branches then.
+#define INLINE static inline __attribute__((always_inline))
+
+// Compiled twice where the compiler can: the same C, without contraction, so the same bits.
+#if defined(__x86_64__) && defined(__linux__)
+#define CLONES __attribute__((target_clones("default", "avx2")))
+#else
+#define CLONES
+#endif
+
+INLINE float sample_at(const ssat_frame *f, int p, int32_t x, int32_t y, int deep) {
   ptrdiff_t step = p ? f->chroma_step : 1;
   const uint8_t *row = f->plane[p] + (ptrdiff_t)y * f->stride[p];
-  if (f->depth <= 8) return row[x * step];
+  if (!deep) return row[x * step];
   uint16_t v;
   memcpy(&v, row + x * step * 2, 2);
   return v;
 }
 
-static inline int32_t clamp(int32_t v, int32_t high) { return v < 0 ? 0 : v > high ? high : v; }
+static inline float at(const ssat_frame *f, int p, int32_t x, int32_t y) { return sample_at(f, p, x, y, f->depth > 8); }
 
-static inline float bilinear(const ssat_frame *f, int p, float x, float y) {
+INLINE int32_t clamp(int32_t v, int32_t high) { return v < 0 ? 0 : v > high ? high : v; }
+
+INLINE float bilinear(const ssat_frame *f, int p, float x, float y, int deep) {
   int32_t w = p ? (f->width + (1 << f->shift_x) - 1) >> f->shift_x : f->width;
   int32_t h = p ? (f->height + (1 << f->shift_y) - 1) >> f->shift_y : f->height;
   x = x < 0 ? 0 : x > w - 1 ? w - 1 : x;
   y = y < 0 ? 0 : y > h - 1 ? h - 1 : y;
   int32_t x0 = (int32_t)x, y0 = (int32_t)y, x1 = clamp(x0 + 1, w - 1), y1 = clamp(y0 + 1, h - 1);
   float fx = x - x0, fy = y - y0;
-  float top = at(f, p, x0, y0) * (1 - fx) + at(f, p, x1, y0) * fx;
-  float bottom = at(f, p, x0, y1) * (1 - fx) + at(f, p, x1, y1) * fx;
+  float top = sample_at(f, p, x0, y0, deep) * (1 - fx) + sample_at(f, p, x1, y0, deep) * fx;
+  float bottom = sample_at(f, p, x0, y1, deep) * (1 - fx) + sample_at(f, p, x1, y1, deep) * fx;
   return top * (1 - fy) + bottom * fy;
 }
 
-static inline float nearest(const ssat_frame *f, int p, float x, float y) {
-  return at(f, p, clamp((int32_t)floorf(x + 0.5f), f->width - 1), clamp((int32_t)floorf(y + 0.5f), f->height - 1));
+// Below 0, truncation is not the floor, but both are clamped to 0.
+INLINE float nearest(const ssat_frame *f, int p, float x, float y, int deep) {
+  return sample_at(f, p, clamp((int32_t)(x + 0.5f), f->width - 1), clamp((int32_t)(y + 0.5f), f->height - 1), deep);
 }
 
 // A full-resolution plane at (x, y): bilinear, or the mean of n x n samples spread over one crop pixel.
-static inline float averaged(const ssat_frame *f, int p, const ssat_similarity *t, int n, float x, float y) {
-  if (n == 1) return bilinear(f, p, x, y);
+INLINE float averaged(const ssat_frame *f, int p, const ssat_similarity *t, int n, float x, float y, int deep) {
+  if (n == 1) return bilinear(f, p, x, y, deep);
   float sum = 0;
   for (int j = 0; j < n; j++)
     for (int i = 0; i < n; i++) {
       float dx = (i + 0.5f) / n - 0.5f, dy = (j + 0.5f) / n - 0.5f;
-      sum += nearest(f, p, x + t->a * dx - t->b * dy, y + t->b * dx + t->a * dy);
+      sum += nearest(f, p, x + t->a * dx - t->b * dy, y + t->b * dx + t->a * dy, deep);
     }
   return sum * (1 / (float)(n * n));
 }
@@ -50,7 +63,8 @@ static inline float chroma_y(const ssat_frame *f, float y) { return (y - (f->cen
 
 static inline uint8_t to_byte(float v) { return v <= 0 ? 0 : v >= 255 ? 255 : (uint8_t)(v + 0.5f); }
 
-void ssat_sample_crop(const ssat_frame *f, const ssat_similarity *t, int32_t size, uint8_t *rgb) {
+INLINE void sample_rows(const ssat_frame *f, const ssat_similarity *t, int32_t size, int32_t first, int32_t end, uint8_t *rgb, int n,
+                        int deep) {
   float unit = (float)(1 << (f->depth - 8));
   float luma_low = f->full_range ? 0 : 16 * unit, middle = 128 * unit;
   float luma_gain = 255 / ((f->full_range ? (float)((1 << f->depth) - 1) : 219 * unit));
@@ -58,21 +72,18 @@ void ssat_sample_crop(const ssat_frame *f, const ssat_similarity *t, int32_t siz
   float kg = 1 - f->kr - f->kb;
   float rv = 2 * (1 - f->kr) * chroma_gain, bu = 2 * (1 - f->kb) * chroma_gain;
   float gv = -rv * f->kr / kg, gu = -bu * f->kb / kg;
-  float scale = sqrtf(t->a * t->a + t->b * t->b);
-  int n = (int)ceilf(scale - 0.3f);
-  n = n < 1 ? 1 : n > 6 ? 6 : n;
-  for (int32_t y = 0; y < size; y++)
+  for (int32_t y = first; y < end; y++)
     for (int32_t x = 0; x < size; x++) {
       float fx = t->a * x - t->b * y + t->tx, fy = t->b * x + t->a * y + t->ty;
       uint8_t *o = rgb + ((ptrdiff_t)y * size + x) * 3;
       if (f->rgb) {
         float gain = 255 / (float)((1 << f->depth) - 1);
-        for (int c = 0; c < 3; c++) o[c] = to_byte(averaged(f, (c + 2) % 3, t, n, fx, fy) * gain);
+        for (int c = 0; c < 3; c++) o[c] = to_byte(averaged(f, (c + 2) % 3, t, n, fx, fy, deep) * gain);
         continue;
       }
-      float luma = averaged(f, 0, t, n, fx, fy);
+      float luma = averaged(f, 0, t, n, fx, fy, deep);
       float cx = chroma_x(f, fx), cy = chroma_y(f, fy);
-      float u = bilinear(f, 1, cx, cy) - middle, v = bilinear(f, 2, cx, cy) - middle;
+      float u = bilinear(f, 1, cx, cy, deep) - middle, v = bilinear(f, 2, cx, cy, deep) - middle;
       luma = (luma - luma_low) * luma_gain;
       o[0] = to_byte(luma + rv * v);
       o[1] = to_byte(luma + gv * v + gu * u);
@@ -80,11 +91,29 @@ void ssat_sample_crop(const ssat_frame *f, const ssat_similarity *t, int32_t siz
     }
 }
 
+CLONES void ssat_sample_crop(const ssat_frame *f, const ssat_similarity *t, int32_t size, int32_t first, int32_t end, uint8_t *rgb) {
+  float scale = sqrtf(t->a * t->a + t->b * t->b);
+  int n = (int)ceilf(scale - 0.3f);
+  n = n < 1 ? 1 : n > 6 ? 6 : n;
+  if (f->depth > 8) return sample_rows(f, t, size, first, end, rgb, n, 1);
+  switch (n) {
+    case 1: return sample_rows(f, t, size, first, end, rgb, 1, 0);
+    case 2: return sample_rows(f, t, size, first, end, rgb, 2, 0);
+    case 3: return sample_rows(f, t, size, first, end, rgb, 3, 0);
+    default: return sample_rows(f, t, size, first, end, rgb, n, 0);
+  }
+}
+
 // Bilinear value of one change plane at crop position (x, y); 0 outside.
-static inline float change_at(const float *plane, int32_t size, float x, float y) {
+INLINE float change_at(const float *plane, int32_t size, float x, float y) {
   if (!(x > -1 && y > -1 && x < size && y < size)) return 0;
-  int32_t x0 = (int32_t)floorf(x), y0 = (int32_t)floorf(y);
+  // The floor, without a call.
+  int32_t x0 = (int32_t)x - (x < 0), y0 = (int32_t)y - (y < 0);
   float fx = x - x0, fy = y - y0, sum = 0;
+  if (x0 >= 0 && y0 >= 0 && x0 + 1 < size && y0 + 1 < size) {
+    const float *q = plane + y0 * size + x0;
+    return q[0] * (1 - fx) * (1 - fy) + q[1] * fx * (1 - fy) + q[size] * (1 - fx) * fy + q[size + 1] * fx * fy;
+  }
   for (int j = 0; j < 2; j++)
     for (int i = 0; i < 2; i++) {
       int32_t px = x0 + i, py = y0 + j;
@@ -94,24 +123,31 @@ static inline float change_at(const float *plane, int32_t size, float x, float y
   return sum;
 }
 
-static void add_plane(const ssat_frame *f, int p, const ssat_similarity *to_crop, int32_t size, const float *plane,
-                      const float box[4], int32_t first_column) {
+/// What of a plane is written: columns x0 to x1, rows y0 to y1, one of `parts` shares of the rows.
+typedef struct {
+  int32_t x0, x1, y0, y1;
+} area;
+
+static area area_of(const ssat_frame *f, int p, const float box[4], int32_t part, int32_t parts, int32_t first_column) {
+  int sx = p ? f->shift_x : 0, sy = p ? f->shift_y : 0;
+  int32_t w = (f->width + (1 << sx) - 1) >> sx, h = (f->height + (1 << sy) - 1) >> sy;
+  area r = {clamp((int32_t)floorf(box[0]) >> sx, w), clamp(((int32_t)ceilf(box[2]) >> sx) + 2, w),
+            clamp((int32_t)floorf(box[1]) >> sy, h), clamp(((int32_t)ceilf(box[3]) >> sy) + 2, h)};
+  int32_t limit = (first_column + (1 << sx) - 1) >> sx, rows = r.y1 - r.y0, first = r.y0;
+  if (r.x0 < limit) r.x0 = limit;
+  r.y0 = first + rows * part / parts, r.y1 = first + rows * (part + 1) / parts;
+  return r;
+}
+
+INLINE void add_area(const ssat_frame *f, int p, const ssat_similarity *to_crop, int32_t size, const float *plane, area r, int n, int deep) {
   int sx = p ? f->shift_x : 0, sy = p ? f->shift_y : 0;
   float ox = p && f->centred_x ? 0.5f : 0, oy = p && f->centred_y ? 0.5f : 0;
-  int32_t w = (f->width + (1 << sx) - 1) >> sx, h = (f->height + (1 << sy) - 1) >> sy;
-  int32_t x0 = clamp((int32_t)floorf(box[0]) >> sx, w), x1 = clamp(((int32_t)ceilf(box[2]) >> sx) + 2, w);
-  int32_t y0 = clamp((int32_t)floorf(box[1]) >> sy, h), y1 = clamp(((int32_t)ceilf(box[3]) >> sy) + 2, h);
-  int32_t limit = (first_column + (1 << sx) - 1) >> sx;
-  if (x0 < limit) x0 = limit;
-  float reach = sqrtf(to_crop->a * to_crop->a + to_crop->b * to_crop->b) * (1 << sx);
-  int n = (int)ceilf(reach - 0.3f);
-  n = n < 1 ? 1 : n > 8 ? 8 : n;
   float share = 1 / (float)(n * n), spread_x = (float)(1 << sx) / n, spread_y = (float)(1 << sy) / n;
   int32_t shift = f->depth - 8, top = (1 << f->depth) - 1;
   int32_t low = f->full_range ? 0 : 16 << shift, high = f->full_range ? top : (p ? 240 : 235) << shift;
   ptrdiff_t step = p ? f->chroma_step : 1;
-  for (int32_t y = y0; y < y1; y++)
-    for (int32_t x = x0; x < x1; x++) {
+  for (int32_t y = r.y0; y < r.y1; y++)
+    for (int32_t x = r.x0; x < r.x1; x++) {
       float fx = (float)(x << sx) + ox, fy = (float)(y << sy) + oy, d = 0;
       if (n == 1) {
         d = change_at(plane, size, to_crop->a * fx - to_crop->b * fy + to_crop->tx, to_crop->b * fx + to_crop->a * fy + to_crop->ty);
@@ -123,13 +159,14 @@ static void add_plane(const ssat_frame *f, int p, const ssat_similarity *to_crop
           }
         d *= share;
       }
+      // What rounds to 0, by far the most, needs no rounding.
+      if (d >= -0.5f && d <= 0.5f) continue;
       int32_t change = (int32_t)lrintf(d);
-      if (!change) continue;
-      uint8_t *o = f->plane[p] + (ptrdiff_t)y * f->stride[p] + x * step * (f->depth > 8 ? 2 : 1);
-      int32_t old = (int32_t)at(f, p, x, y), value = old + change;
+      uint8_t *o = f->plane[p] + (ptrdiff_t)y * f->stride[p] + x * step * (deep ? 2 : 1);
+      int32_t old = (int32_t)sample_at(f, p, x, y, deep), value = old + change;
       int32_t least = old < low ? old : low, most = old > high ? old : high;
       value = value < least ? least : value > most ? most : value;
-      if (f->depth > 8) {
+      if (deep) {
         uint16_t v = (uint16_t)value;
         memcpy(o, &v, 2);
       } else {
@@ -138,8 +175,16 @@ static void add_plane(const ssat_frame *f, int p, const ssat_similarity *to_crop
     }
 }
 
-void ssat_add_change(const ssat_frame *f, const ssat_similarity *t, int32_t size, const float *change, float *planes,
-                     int32_t first_column) {
+INLINE void add_plane(const ssat_frame *f, int p, const ssat_similarity *to_crop, int32_t size, const float *plane, area r) {
+  float reach = sqrtf(to_crop->a * to_crop->a + to_crop->b * to_crop->b) * (1 << (p ? f->shift_x : 0));
+  int n = (int)ceilf(reach - 0.3f);
+  n = n < 1 ? 1 : n > 8 ? 8 : n;
+  if (f->depth > 8) return add_area(f, p, to_crop, size, plane, r, n, 1);
+  if (n == 1) return add_area(f, p, to_crop, size, plane, r, 1, 0);
+  add_area(f, p, to_crop, size, plane, r, n, 0);
+}
+
+int32_t ssat_split_change(const ssat_frame *f, int32_t size, const float *change, float *planes, int32_t bounds[4]) {
   float unit = (float)(1 << (f->depth - 8));
   float luma = f->full_range ? (float)((1 << f->depth) - 1) : 219 * unit;
   float chroma = f->full_range ? luma : 224 * unit;
@@ -165,10 +210,15 @@ void ssat_add_change(const ssat_frame *f, const ssat_similarity *t, int32_t size
         if (y > by1) by1 = y;
       }
     }
-  if (bx1 < 0) return;
+  bounds[0] = bx0, bounds[1] = by0, bounds[2] = bx1, bounds[3] = by1;
+  return bx1 >= 0;
+}
+
+CLONES void ssat_add_planes(const ssat_frame *f, const ssat_similarity *t, int32_t size, const float *planes, const int32_t bounds[4],
+                     int32_t part, int32_t parts, int32_t first_column) {
   float box[4] = {INFINITY, INFINITY, -INFINITY, -INFINITY};
   for (int k = 0; k < 4; k++) {
-    float x = k & 1 ? bx1 + 1 : bx0 - 1, y = k & 2 ? by1 + 1 : by0 - 1;
+    float x = k & 1 ? bounds[2] + 1 : bounds[0] - 1, y = k & 2 ? bounds[3] + 1 : bounds[1] - 1;
     float fx = t->a * x - t->b * y + t->tx, fy = t->b * x + t->a * y + t->ty;
     box[0] = fminf(box[0], fx), box[1] = fminf(box[1], fy), box[2] = fmaxf(box[2], fx), box[3] = fmaxf(box[3], fy);
   }
@@ -178,9 +228,14 @@ void ssat_add_change(const ssat_frame *f, const ssat_similarity *t, int32_t size
   ssat_similarity inverse = {t->a / d, -t->b / d, 0, 0};
   inverse.tx = -(inverse.a * t->tx - inverse.b * t->ty);
   inverse.ty = -(inverse.b * t->tx + inverse.a * t->ty);
-  add_plane(f, 0, &inverse, size, dy, box, first_column);
-  add_plane(f, 1, &inverse, size, du, box, first_column);
-  add_plane(f, 2, &inverse, size, dv, box, first_column);
+  for (int p = 0; p < 3; p++)
+    add_plane(f, p, &inverse, size, planes + (ptrdiff_t)p * size * size, area_of(f, p, box, part, parts, first_column));
+}
+
+void ssat_add_change(const ssat_frame *f, const ssat_similarity *t, int32_t size, const float *change, float *planes,
+                     int32_t first_column) {
+  int32_t bounds[4];
+  if (ssat_split_change(f, size, change, planes, bounds)) ssat_add_planes(f, t, size, planes, bounds, 0, 1, first_column);
 }
 
 void ssat_smooth_change(float *change, float *previous_change, const uint8_t *crop, uint8_t *previous_crop, int32_t size,

@@ -61,3 +61,5 @@ static const uint32_t ssat_capability_device = V4L2_CAP_DEVICE_CAPS;
 /// v4l2loopback 0.12.6 and later: how many programs read the device.
 static const uint32_t ssat_event_client_usage = V4L2_EVENT_PRIVATE_START + 0x08E00000 + 1;
 static const uint32_t ssat_event_send_initial = V4L2_EVENT_SUB_FL_SEND_INITIAL;
+/// The picture that comes has another size now.
+static const uint32_t ssat_event_source_change = V4L2_EVENT_SOURCE_CHANGE;

@@ -19,6 +19,9 @@ public struct CameraMode: Sendable, Equatable {
         (ssat_format_mjpeg, .mjpeg), (ssat_format_jpeg, .mjpeg),
     ]
 
+    /// V4L2's number of the layout.
+    var pixelFormat: UInt32 { Self.formats.first { $0.1 == layout }!.0 }
+
     /// Four letters of a V4L2 format.
     static func name(_ format: UInt32) -> String {
         String(decoding: (0..<4).map { UInt8(truncatingIfNeeded: format >> ($0 * 8)) & 0x7f }, as: UTF8.self)
@@ -43,6 +46,10 @@ public struct CameraMode: Sendable, Equatable {
             entry.index += 1
         }
         return all
+    }
+
+    static func namesNotUnderstood(of device: Device) -> [String] {
+        formatsOffered(by: device).filter { format in !formats.contains { $0.0 == format } }.map(name)
     }
 
     private static let usualSizes = [(320, 240), (640, 360), (640, 480), (800, 600), (960, 540), (1280, 720), (1920, 1080)]

@@ -1,7 +1,8 @@
 import Foundation
+import Video
 
 /// What went wrong with a camera or a virtual camera, in one line for the user.
-public enum CaptureError: Error, CustomStringConvertible, Sendable {
+public enum CaptureError: Error, CustomStringConvertible, ReopenableError {
     case missing(String)
     case forbidden(String)
     case busy(String)
@@ -14,6 +15,8 @@ public enum CaptureError: Error, CustomStringConvertible, Sendable {
     case locked(String, String)
     case unplugged(String)
     case stalled(String, Double)
+    /// The camera delivers another size or format from now on; it must be opened again.
+    case changed(String)
     case failed(String, String, Int32)
 
     public var description: String {
@@ -28,7 +31,13 @@ public enum CaptureError: Error, CustomStringConvertible, Sendable {
         case .locked(let path, let what): "\(path): is locked to \(what), which cannot be written; unlock it with: v4l2loopback-ctl set-caps \(path) any"
         case .unplugged(let path): "\(path): was unplugged"
         case .stalled(let path, let seconds): "\(path): gave no picture for \(Int(seconds)) seconds"
+        case .changed(let path): "\(path): delivers another size or format now"
         case .failed(let path, let what, let code): "\(path): cannot \(what) (\(String(cString: strerror(code))))"
         }
+    }
+
+    public var asksToReopen: Bool {
+        if case .changed = self { return true }
+        return false
     }
 }

@@ -20,9 +20,13 @@ public final class VirtualCamera: LiveSink, @unchecked Sendable {
     /// Opens the device, agrees on a format, and shows the placeholder at once, so that programs list the camera.
     /// - Parameter layout: what is asked for; the device may answer with another that is understood.
     /// - Throws: `CaptureError`, `VideoError.failed`.
-    public init(path: String, layout: RawLayout = .yuv420, width: Int, height: Int, framesPerSecond: Double) throws {
+    public convenience init(path: String, layout: RawLayout = .yuv420, width: Int, height: Int, framesPerSecond: Double) throws {
+        try self.init(path: path, node: KernelNode(path: path), layout: layout, width: width, height: height, framesPerSecond: framesPerSecond)
+    }
+
+    package init(path: String, node: any DeviceNode, layout: RawLayout, width: Int, height: Int, framesPerSecond: Double) throws {
         self.path = path
-        device = try Device(path: path)
+        device = try Device(path: path, node: node)
         // With exclusive_caps, a loopback device that has a writer calls itself a camera only.
         guard device.outputs else { throw device.isLoopback ? CaptureError.busy(path) : CaptureError.notAVirtualCamera(path) }
         var rate = v4l2_streamparm()
@@ -35,6 +39,8 @@ public final class VirtualCamera: LiveSink, @unchecked Sendable {
         format.fmt.pix.height = UInt32(height & ~1)
         format.fmt.pix.pixelformat = CameraMode.formats.first { $0.1 == layout }!.0
         format.fmt.pix.field = V4L2_FIELD_NONE.rawValue
+        // Without the mark, the kernel clears what stands behind it: matrix, range and transfer function.
+        format.fmt.pix.priv = UInt32(V4L2_PIX_FMT_PRIV_MAGIC)
         format.fmt.pix.colorspace = V4L2_COLORSPACE_REC709.rawValue
         format.fmt.pix.ycbcr_enc = V4L2_YCBCR_ENC_709.rawValue
         format.fmt.pix.quantization = V4L2_QUANTIZATION_LIM_RANGE.rawValue
@@ -52,7 +58,7 @@ public final class VirtualCamera: LiveSink, @unchecked Sendable {
         let smallest = packed ? stride * Int(pix.height) : stride * Int(pix.height) * 3 / 2
         image = .allocate(byteCount: max(Int(pix.sizeimage), smallest), alignment: 64)
         memset(image.baseAddress!, 128, image.count)
-        subscribe()
+        subscribed = device.subscribe(ssat_event_client_usage, sendInitial: true)
         // Only a device that was started knows, when it is closed, that it may be written to again (0.12, exclusive_caps).
         var type = Int32(V4L2_BUF_TYPE_VIDEO_OUTPUT.rawValue)
         _ = device.asks(ssat_vidioc_streamon, &type)
@@ -73,24 +79,17 @@ public final class VirtualCamera: LiveSink, @unchecked Sendable {
 
     public func finish() {}
 
+    /// One whole image.
     private func write() throws {
-        while true {
-            let written = Foundation.write(device.descriptor, image.baseAddress!, image.count)
-            if written == image.count { return }
-            if written < 0, errno == EINTR { continue }
-            // Nobody takes pictures out just now: this one is left out.
-            if written < 0, errno == EAGAIN { return }
-            if written < 0, errno == ENODEV { throw CaptureError.unplugged(path) }
-            if written < 0, errno == EBUSY { throw CaptureError.busy(path) }
-            throw CaptureError.failed(path, "be written", written < 0 ? errno : EIO)
+        let written = device.node.write(UnsafeRawBufferPointer(image))
+        switch written {
+        case image.count: return
+        // Nobody takes pictures out just now: this one is left out.
+        case -Int(EAGAIN): return
+        case -Int(ENODEV): throw CaptureError.unplugged(path)
+        case -Int(EBUSY): throw CaptureError.busy(path)
+        default: throw CaptureError.failed(path, "be written", written < 0 ? Int32(-written) : EIO)
         }
-    }
-
-    private func subscribe() {
-        var subscription = v4l2_event_subscription()
-        subscription.type = ssat_event_client_usage
-        subscription.flags = ssat_event_send_initial
-        subscribed = device.asks(ssat_vidioc_subscribe_event, &subscription)
     }
 
     /// Whether another program has the device open now. v4l2loopback 0.13 and later tell; before, this user's processes are
@@ -98,10 +97,7 @@ public final class VirtualCamera: LiveSink, @unchecked Sendable {
     public var isWatched: Bool {
         lock.withLock {
             if subscribed {
-                while device.wait(POLLPRI, seconds: 0) & POLLPRI != 0 {
-                    var event = v4l2_event()
-                    guard device.asks(ssat_vidioc_dqevent, &event) else { break }
-                    guard event.type == ssat_event_client_usage else { continue }
+                for event in device.events() where event.type == ssat_event_client_usage {
                     watched = withUnsafeBytes(of: event.u) { $0.loadUnaligned(as: UInt32.self) } > 0
                 }
             } else if ssat_monotonic_nanoseconds() - looked > 1_000_000_000 {

@@ -3,7 +3,7 @@ import Foundation
 
 /// What is shown while no face is seen.
 public enum LostPolicy: String, Sendable, CaseIterable {
-    /// The makeup stays where it was for a fifth of a second, then the picture is blurred.
+    /// The last made-up picture stays for a fifth of a second, then the picture is blurred.
     case hold
     /// The whole picture is blurred.
     case blur
@@ -23,6 +23,12 @@ public final class MakeupFilter: @unchecked Sendable {
         var views: [FaceView] = []
         var time = 0.0
         var outfit = Outfit(look: nil, recipe: Recipe())
+        /// Whether a face that was followed before is missing, and may still be there.
+        public internal(set) var missesFace = false
+        /// Whether a face has no makeup yet, and the picture is not to be shown before it has.
+        var awaitsPrediction = false
+        /// Boxes of the faces that do not wear makeup, as far as they were looked for; frame pixels.
+        public internal(set) var others: [(low: SIMD2<Float>, high: SIMD2<Float>)] = []
         public var faceCount: Int { views.count }
         public var trackIDs: [Int] { views.map { $0.track.id } }
         /// 478 landmarks per face, in frame pixels.
@@ -46,13 +52,16 @@ public final class MakeupFilter: @unchecked Sendable {
         }
     }
 
-    private let tracker: FaceTracker
+    let tracker: FaceTracker
+    private let team: WorkerTeam?
     /// What the faces of a frame wear. Chosen once a frame, so that no frame is mixed.
     struct Outfit {
         var look: Look?
         var recipe: Recipe
+        var isWorn: Bool { look != nil && recipe.strength > 0 }
     }
     private var outfit: Outfit
+    private var choosesPrimary = false
     private let eyeZone: [UInt8]
     private let lock = NSLock()
     private var networks: [SSAT] = []
@@ -60,10 +69,21 @@ public final class MakeupFilter: @unchecked Sendable {
     private var scratch: [Scratch] = []
     private var planes = [Float](repeating: 0, count: 256 * 256 * 3)
     public var temporalSmoothing = true
+    /// 0: every frame waits for its own prediction. Otherwise, for live pictures (one worker only): predictions are made aside, on a
+    /// thread of their own, begun at most once in so many frames; a frame wears what was predicted last, moved along with the face,
+    /// and left out where the mouth, the eyes or something that covers the face have come since. A face that has none yet is taken
+    /// for lost (`whenLost`). Set before the first frame.
+    public var predictsAsideEvery = 0
+    private let predictor = Predictor()
+    private var framesSincePrediction = 0
     /// What `finish` shows while no face is seen.
     public var whenLost = LostPolicy.pass
+    /// Whether faces that do not wear makeup are blurred; then they are looked for in every frame. Set before the first frame.
+    public var blursOthers = false { didSet { tracker.watchesOthers = blursOthers } }
     private static let holdSeconds = 0.2
-    private var lastShown: (time: Double, faces: [(change: [Float], cropToFrame: Similarity)])?
+    private var held = HeldPicture()
+    /// Whether the held picture is a bare one, shown on request.
+    private var heldIsBare = false
 
     private final class Scratch {
         var weight = [Float](repeating: 0, count: 256 * 256)
@@ -76,6 +96,7 @@ public final class MakeupFilter: @unchecked Sendable {
     /// - Throws: `SafetensorsError` when the built-in weights are damaged.
     public init(look: Look?, recipe: Recipe = Recipe(), faces: FacePolicy = .all, precision: Precision = .int8, workers: Int = 1, team: Int = 1) throws {
         let team = team > 1 ? WorkerTeam(count: team) : nil
+        self.team = team
         tracker = try FaceTracker(precision: precision, policy: faces, team: team)
         outfit = Outfit(look: look, recipe: recipe)
         eyeZone = try Models.canonicalMesh().uint8s(named: "eye_zone", shape: [256, 256])
@@ -85,6 +106,8 @@ public final class MakeupFilter: @unchecked Sendable {
             scratch.append(Scratch())
         }
     }
+
+    deinit { predictor.wait() }
 
     private func locked<T>(_ body: () -> T) -> T {
         lock.lock()
@@ -108,15 +131,45 @@ public final class MakeupFilter: @unchecked Sendable {
     public func analyze(_ frame: FrameView, time: Double) -> Analysis {
         let analysis = Analysis()
         analysis.time = time
-        analysis.outfit = locked { outfit }
+        let chooses = locked {
+            analysis.outfit = outfit
+            defer { choosesPrimary = false }
+            return choosesPrimary
+        }
+        if chooses { tracker.freePlace() }
         analysis.views = tracker.update(frame, time: time) { locked { views.popLast() } ?? FaceView() }
+        analysis.missesFace = tracker.missesFace
+        analysis.others = tracker.others
         return analysis
     }
 
-    /// Predicts the change of every face.
+    /// Predicts the change of every face, or gives it the last one.
     public func transfer(_ analysis: Analysis) {
-        let recipe = analysis.outfit.recipe
-        guard let look = analysis.outfit.look, recipe.strength > 0, !analysis.views.isEmpty else { return }
+        guard let look = analysis.outfit.look, analysis.outfit.recipe.strength > 0 else { return }
+        if predictsAsideEvery > 0 { moveOn(analysis) }
+        let fresh = analysis.views.filter { !$0.keepsChange }
+        guard !fresh.isEmpty else { return }
+        // A face that comes up must not be shown bare: the picture is hidden until its first prediction is there.
+        analysis.awaitsPrediction = predictsAsideEvery > 0 && whenLost != .pass
+        if analysis.awaitsPrediction { return }
+        if predictsAsideEvery > 0 { predictor.wait() }
+        predict(fresh, look, analysis.outfit.recipe)
+    }
+
+    /// Takes over what was predicted aside, and begins anew when it is time. Faces that have worn something keep it meanwhile.
+    private func moveOn(_ analysis: Analysis) {
+        predictor.collect { smooth($0.view, $0.outfit) }
+        for view in analysis.views { view.keepsChange = !view.track.previousChange.isEmpty }
+        framesSincePrediction += 1
+        let isDue = framesSincePrediction >= predictsAsideEvery || analysis.views.contains { !$0.keepsChange }
+        guard isDue, predictor.isIdle, !analysis.views.isEmpty else { return }
+        framesSincePrediction = 0
+        predictor.begin(analysis.views, analysis.outfit) { [unowned self] job in
+            if let look = job.outfit.look { predict([job.view], look, job.outfit.recipe) }
+        }
+    }
+
+    private func predict(_ views: [FaceView], _ look: Look, _ recipe: Recipe) {
         let (network, buffers) = locked { (networks.removeLast(), scratch.removeLast()) }
         defer {
             locked {
@@ -124,7 +177,7 @@ public final class MakeupFilter: @unchecked Sendable {
                 scratch.append(buffers)
             }
         }
-        for view in analysis.views {
+        for view in views {
             recipe.weigh(view, eyeZone: eyeZone, into: &buffers.weight, scratch: &buffers.soft)
             network.encode(crop: view.crop, classes: view.parsing, uv: view.uvFeatures)
             network.transfer(look, on: view.colours, weight: buffers.weight, change: &view.change)
@@ -148,35 +201,40 @@ public final class MakeupFilter: @unchecked Sendable {
 
     /// Smooths the changes over time and adds them to the frame. Columns left of `firstColumn` stay as they are.
     public func finish(_ frame: FrameView, _ analysis: Analysis, firstColumn: Int = 0) {
-        if analysis.outfit.look != nil, analysis.outfit.recipe.strength > 0 {
-            for view in analysis.views {
-                if temporalSmoothing { smooth(view) }
-                frame.add(view.change, view.cropToFrame, planes: &planes, firstColumn: firstColumn)
+        if analysis.outfit.isWorn {
+            for view in analysis.views where !analysis.awaitsPrediction {
+                if view.keepsChange { view.track.moveChange(to: view) } else { smooth(view, analysis.outfit) }
+                frame.add(view.change, view.cropToFrame, planes: &planes, firstColumn: firstColumn, team: team)
             }
         }
-        if whenLost != .pass { cover(frame, analysis, firstColumn) }
+        if blursOthers { for other in analysis.others { frame.blur(from: other.low, to: other.high) } }
+        if whenLost != .pass { cover(frame, analysis) }
         locked { views += analysis.views }
         analysis.views = []
     }
 
-    /// Hides a picture in which no face was found, as `whenLost` says.
-    private func cover(_ frame: FrameView, _ analysis: Analysis, _ firstColumn: Int) {
-        if !analysis.views.isEmpty {
-            if whenLost == .hold { lastShown = (analysis.time, analysis.views.map { ($0.change, $0.cropToFrame) }) }
+    /// Hides a picture in which a face was not found, as `whenLost` says. The new picture is never shown with makeup at the old
+    /// place: the face may have moved out from under it.
+    private func cover(_ frame: FrameView, _ analysis: Analysis) {
+        let bare = !analysis.outfit.isWorn
+        if !analysis.views.isEmpty, !analysis.missesFace, !analysis.awaitsPrediction {
+            if whenLost == .hold {
+                held.keep(frame, time: analysis.time)
+                heldIsBare = bare
+            }
             return
         }
-        if whenLost == .hold, let last = lastShown, (0...Self.holdSeconds).contains(analysis.time - last.time) {
-            for face in last.faces { frame.add(face.change, face.cropToFrame, planes: &planes, firstColumn: firstColumn) }
-        } else if whenLost == .placeholder {
-            frame.blank()
-        } else {
-            frame.blur()
-        }
+        let recent = held.time.map { (0...Self.holdSeconds).contains(analysis.time - $0) } ?? false
+        if whenLost == .hold, recent, heldIsBare == bare, held.show(in: frame) { return }
+        held.forget()
+        if whenLost == .placeholder { frame.blank() } else { frame.blur() }
     }
 
-    private func smooth(_ view: FaceView) {
+    /// Towards the previous change; from the start where the face wore another look, so that no frame mixes two.
+    private func smooth(_ view: FaceView, _ outfit: Outfit) {
         let track = view.track!
-        guard track.previousChange.count == view.change.count else {
+        defer { track.previousLook = outfit.look }
+        guard temporalSmoothing, track.previousChange.count == view.change.count, track.previousLook === outfit.look else {
             track.previousChange = view.change
             track.previousCrop = view.crop
             return
@@ -184,19 +242,10 @@ public final class MakeupFilter: @unchecked Sendable {
         ssat_smooth_change(&view.change, &track.previousChange, view.crop, &track.previousCrop, 256, 0.35)
     }
 
-    /// Encodes a reference. `frame` holds the photo.
+    /// Encodes a reference. `frame` holds the photo. For several, keep a `LookMaker`.
     /// - Throws: `LookError` unless exactly one face is found.
     public static func makeLook(from frame: FrameView, path: String, precision: Precision = .int8) throws -> Look {
-        let tracker = try FaceTracker(precision: precision, policy: .all)
-        let views = tracker.update(frame, time: 0) { FaceView() }
-        let sizes = views.map { $0.track.size }
-        guard let largest = sizes.max() else { throw LookError.noFace(path) }
-        let clear = zip(views, sizes).filter { $1 > 0.5 * largest }
-        guard clear.count == 1 else { throw LookError.severalFaces(path, clear.count) }
-        let view = clear[0].0
-        let network = try SSAT(weights: Models.ssatLive(precision), precision: precision)
-        network.encode(crop: view.crop, classes: view.parsing, uv: view.uvFeatures)
-        return network.makeLook()
+        try LookMaker(precision: precision).look(from: frame, path: path)
     }
 
     /// The reference's colours as the correspondence lays them on each face's crop: 256x256x3, mid-grey where nothing goes.
@@ -214,6 +263,9 @@ public final class MakeupFilter: @unchecked Sendable {
             }
         }
     }
+
+    /// With `FacePolicy.primary`: the largest face that is found next is the primary one, whoever had the place. Any thread.
+    public func choosePrimary() { locked { choosesPrimary = true } }
 
     /// Forgets every face, for a new clip.
     public func reset() { tracker.reset() }

@@ -8,9 +8,13 @@ public final class Demuxer: @unchecked Sendable {
     let context: UnsafeMutablePointer<AVFormatContext>
     public let path: String
     public private(set) var videoIndex = -1
+    private let patience: Patience
 
+    /// - Parameters:
+    ///   - live: gives up on a network stream that says nothing for ten seconds.
+    ///   - cancellation: lets a read that waits be given up.
     /// - Throws: `VideoError.unreadable` or `.unsupported`, with the reason.
-    public init(path: String) throws {
+    public init(path: String, live: Bool = false, cancellation: Cancellation? = nil) throws {
         av_log_set_level(AV_LOG_QUIET)
         self.path = path
         if path != "-", !path.contains("://") {
@@ -19,10 +23,14 @@ public final class Demuxer: @unchecked Sendable {
                 throw VideoError.unreadable(path, "no such file; check the path")
             }
             if isDirectory.boolValue { throw VideoError.unreadable(path, "is a folder; give a video file") }
-            guard let handle = FileHandle(forReadingAtPath: path) else { throw VideoError.unreadable(path, "cannot be opened; check its permissions") }
-            if try (handle.read(upToCount: 1)?.count ?? 0) == 0 { throw VideoError.unreadable(path, "is empty") }
+            guard access(path, R_OK) == 0 else { throw VideoError.unreadable(path, "cannot be opened; check its permissions") }
+            // Of a pipe, not even a byte may be read to see.
+            if Demuxer.isEmptyFile(path) { throw VideoError.unreadable(path, "is empty") }
         }
-        var opened: UnsafeMutablePointer<AVFormatContext>?
+        patience = Patience(cancellation: cancellation, seconds: live && path.contains("://") ? 10 : nil)
+        var opened: UnsafeMutablePointer<AVFormatContext>? = avformat_alloc_context()
+        opened?.pointee.interrupt_callback = patience.callback
+        patience.begin()
         let code = avformat_open_input(&opened, path == "-" ? "pipe:0" : path, nil, nil)
         guard code >= 0, let context = opened else {
             throw VideoError.unreadable(path, "not a video that can be read (\(VideoError.text(code)))")
@@ -43,6 +51,11 @@ public final class Demuxer: @unchecked Sendable {
         if p.color_trc == AVCOL_TRC_SMPTE2084 || p.color_trc == AVCOL_TRC_ARIB_STD_B67 {
             throw VideoError.unsupported(path, "is HDR (PQ or HLG), which is not supported; convert it to SDR first")
         }
+    }
+
+    private static func isEmptyFile(_ path: String) -> Bool {
+        var status = stat()
+        return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG && status.st_size == 0
     }
 
     deinit {
@@ -86,10 +99,11 @@ public final class Demuxer: @unchecked Sendable {
     }
 
     private(set) var videoPackets = 0
-    private var endedBadly = false
+    private(set) var endedBadly = false
 
     /// Reads the next packet; false at the end (or where a truncated file breaks off).
     func read(_ packet: UnsafeMutablePointer<AVPacket>) -> Bool {
+        patience.begin()
         let code = av_read_frame(context, packet)
         if code >= 0, Int(packet.pointee.stream_index) == videoIndex { videoPackets += 1 }
         if code < 0, code != ssat_eof() { endedBadly = true }
@@ -99,5 +113,27 @@ public final class Demuxer: @unchecked Sendable {
     /// After the last packet: whether the file broke off before what its index promises. An edit list may leave out a few.
     var isCutShort: Bool {
         endedBadly || Double(videoPackets) < Double(videoStream.pointee.nb_frames) * 0.98 - 2
+    }
+}
+
+/// When FFmpeg is to give up waiting: on cancellation, or after some seconds.
+///
+/// Threads: FFmpeg may ask from any; `begin` is called before the call that may wait.
+private final class Patience: @unchecked Sendable {
+    private let cancellation: Cancellation?
+    private let seconds: Double?
+    private var until = Int64.max
+
+    init(cancellation: Cancellation?, seconds: Double?) { (self.cancellation, self.seconds) = (cancellation, seconds) }
+
+    func begin() { if let seconds { until = monotonicNanoseconds() + Int64(seconds * 1e9) } }
+
+    private var isOver: Bool { cancellation?.isCancelled ?? false || monotonicNanoseconds() > until }
+
+    /// Valid while this object lives.
+    var callback: AVIOInterruptCB {
+        AVIOInterruptCB(
+            callback: { Unmanaged<Patience>.fromOpaque($0!).takeUnretainedValue().isOver ? 1 : 0 },
+            opaque: Unmanaged.passUnretained(self).toOpaque())
     }
 }

@@ -11,6 +11,8 @@ public struct EncoderOptions: Sendable {
     public var crf: Int?
     public var preset: String?
     public var threads = 0
+    /// For streams that somebody looks at: no picture is held back, and one can join every two seconds.
+    public var live = false
     public init() {}
 }
 
@@ -44,7 +46,8 @@ final class Encoder: @unchecked Sendable {
         }
         guard codec.pointee.type == AVMEDIA_TYPE_VIDEO else { throw VideoError.encoder(name, "is not a video encoder") }
         let wanted = AVPixelFormat(frame.raw.pointee.format)
-        format = Encoder.best(wanted, codec)
+        // What is looked at as it comes is looked at with browsers and phones: 4:2:0, 8 bit.
+        format = options.live ? Encoder.best(AV_PIX_FMT_YUV420P, codec) : Encoder.best(wanted, codec)
         context = avcodec_alloc_context3(codec)!
         let source = frame.raw.pointee
         context.pointee.width = source.width
@@ -64,10 +67,12 @@ final class Encoder: @unchecked Sendable {
             context.pointee.color_range = name == "mjpeg" ? AVCOL_RANGE_JPEG : AVCOL_RANGE_MPEG
         }
         context.pointee.thread_count = Int32(options.threads)
+        if options.live { context.pointee.gop_size = max(Int32(2 * av_q2d(timing.rate)), 1) }
         if globalHeader { context.pointee.flags |= AV_CODEC_FLAG_GLOBAL_HEADER }
         if name.hasPrefix("libx26") {
             av_opt_set(context.pointee.priv_data, "preset", options.preset ?? "veryfast", 0)
             av_opt_set(context.pointee.priv_data, "crf", "\(options.crf ?? 18)", 0)
+            if options.live { av_opt_set(context.pointee.priv_data, "tune", "zerolatency", 0) }
         } else if name.hasPrefix("libvpx") || name.hasPrefix("libaom") {
             av_opt_set(context.pointee.priv_data, "crf", "\(options.crf ?? 28)", 0)
             av_opt_set(context.pointee.priv_data, "cpu-used", "6", 0)

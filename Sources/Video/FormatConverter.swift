@@ -2,18 +2,18 @@ import CFFmpegCodec
 import CFFmpegScale
 import CFFmpegUtil
 
-/// Changes a frame's pixel format with swscale. One thread at a time.
+/// Changes a frame's pixel format, and its size where one is given, with swscale. One thread at a time.
 final class FormatConverter: @unchecked Sendable {
     private var scaler: OpaquePointer?
 
     deinit { sws_freeContext(scaler) }
 
-    func convert(_ frame: Frame, to format: AVPixelFormat) throws -> Frame {
-        let source = frame.raw.pointee
-        let out = try Frame(width: frame.width, height: frame.height, format: format)
+    func convert(_ frame: Frame, to format: AVPixelFormat, size: (width: Int, height: Int)? = nil) throws -> Frame {
+        let source = frame.raw.pointee, (width, height) = size ?? (frame.width, frame.height)
+        let out = try Frame(width: width, height: height, format: format)
         try check(av_frame_copy_props(out.raw, frame.raw), "copy frame properties")
         scaler = sws_getCachedContext(
-            scaler, source.width, source.height, AVPixelFormat(source.format), source.width, source.height, format,
+            scaler, source.width, source.height, AVPixelFormat(source.format), Int32(width), Int32(height), format,
             Int32(SWS_BICUBIC) | Int32(SWS_ACCURATE_RND) | Int32(SWS_FULL_CHR_H_INT), nil, nil, nil)
         let color = frame.color
         let hd = color.matrix == .bt709 || (color.matrix == .rgb && frame.height >= 720)

@@ -98,6 +98,25 @@ public final class Frame: @unchecked Sendable {
         return out
     }
 
+    /// Makes the picture plain dark. Its samples must be its own, of 8 to 16 bits.
+    func blank() {
+        let (pointers, strides) = planes, unit = UInt16(1) << (bitDepth - 8)
+        for plane in 0..<planeCount {
+            let rows = plane == 0 ? height : (height + (1 << chromaShift.y) - 1) >> chromaShift.y
+            let value: UInt16 = plane > 0 && !isRGB ? 128 : 40
+            for y in 0..<rows {
+                let row = pointers[plane] + y * strides[plane]
+                guard bitDepth > 8 else {
+                    memset(row, Int32(value), strides[plane])
+                    continue
+                }
+                row.withMemoryRebound(to: UInt16.self, capacity: strides[plane] / 2) { samples in
+                    for x in 0..<strides[plane] / 2 { samples[x] = value * unit }
+                }
+            }
+        }
+    }
+
     /// A copy with samples of its own.
     public func copy() throws -> Frame {
         let out = try Frame(width: width, height: height, format: format)

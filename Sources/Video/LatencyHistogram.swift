@@ -2,6 +2,8 @@
 public struct LatencyHistogram: Sendable {
     private var counts = [Int](repeating: 0, count: 4000)
     public private(set) var count = 0
+    /// The longest of all, in milliseconds.
+    public private(set) var longest = 0.0
     private static let step = 0.5
 
     public init() {}
@@ -10,6 +12,7 @@ public struct LatencyHistogram: Sendable {
         let index = Int(Double(max(nanoseconds, 0)) / 1e6 / Self.step)
         counts[min(index, counts.count - 1)] += 1
         count += 1
+        longest = max(longest, Double(nanoseconds) / 1e6)
     }
 
     /// Milliseconds that the given share (0...1) of all stayed below; 0 when there are none.

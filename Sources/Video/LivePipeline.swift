@@ -12,6 +12,11 @@ public protocol LiveSource: AnyObject, Sendable {
     var hasEnded: Bool { get }
 }
 
+/// An error of a source that may be over when the source is opened again at once: its pictures have another size now.
+public protocol ReopenableError: Error {
+    var asksToReopen: Bool { get }
+}
+
 extension LiveSource {
     public var hasEnded: Bool { false }
 }
@@ -55,142 +60,193 @@ public final class LiveControl: @unchecked Sendable {
 /// Fails closed: sinks are given only what the filter returned. Until the first such picture, while the source is gone, and
 /// when nothing was made for a second, they show the placeholder, at least four times a second.
 public struct LivePipeline<Filter: FrameFilter>: Sendable {
-    private let filter: Filter
+    private let makeFilter: @Sendable () throws -> Filter
     private let sinks: [any LiveSink]
     private let control: LiveControl
     /// The last made-up picture is shown again for so long when no new one comes.
     private let patience: Int64 = 1_000_000_000
     private let keepAlive = 0.25
 
-    public init(filter: Filter, sinks: [any LiveSink], control: LiveControl = LiveControl()) {
-        self.filter = filter
+    /// - Parameter filter: made by the filter's thread; the sinks show the placeholder meanwhile, and the source is opened after.
+    public init(filter: @escaping @autoclosure @Sendable () throws -> Filter, sinks: [any LiveSink], control: LiveControl = LiveControl()) {
+        makeFilter = filter
         self.sinks = sinks
         self.control = control
     }
 
-    private final class State: @unchecked Sendable {
+    /// What the threads of a run share.
+    private final class Run: @unchecked Sendable {
         private let lock = NSLock()
         private var statistics = LiveStatistics()
         private var first: Error?
+        private var ready = false
+        private let began = Date()
+        let cancellation: Cancellation
+        /// Pictures of the source, and what was made of them, one box for every sink.
+        let taken = Mailbox<Frame>(), made: [Mailbox<Frame>]
+
+        init(sinks: Int, cancellation: Cancellation) {
+            made = (0..<sinks).map { _ in Mailbox<Frame>() }
+            self.cancellation = cancellation
+        }
+
         func update(_ body: (inout LiveStatistics) -> Void) { lock.withLock { body(&statistics) } }
-        func record(_ error: Error) { lock.withLock { if first == nil { first = error } } }
-        var current: LiveStatistics { lock.withLock { statistics } }
+        var filterIsReady: Bool {
+            get { lock.withLock { ready } }
+            set { lock.withLock { ready = newValue } }
+        }
         var error: Error? { lock.withLock { first } }
+
+        /// Ends the run with the first error that there was.
+        func fail(_ error: Error) {
+            lock.withLock { if first == nil { first = error } }
+            cancellation.cancel()
+        }
+
+        var current: LiveStatistics {
+            var now = lock.withLock { statistics }
+            now.late = taken.dropped + (made.first?.dropped ?? 0)
+            now.seconds = Date().timeIntervalSince(began)
+            return now
+        }
+
+        func pause(seconds: Double) {
+            let until = Date(timeIntervalSinceNow: seconds)
+            while !cancellation.isCancelled, Date() < until { Thread.sleep(forTimeInterval: 0.1) }
+        }
     }
 
     /// Runs until cancelled, until the source ends, or until a sink fails.
     /// - Parameters:
     ///   - open: gives the source, again after it was lost.
-    ///   - returnsAfterLoss: whether to wait for a lost source instead of ending with its error.
+    ///   - returnsAfterLoss: whether to wait for a source that is not there or was lost, instead of ending with its error.
     ///   - wanted: asked several times a second; while it says no, the source is closed and the placeholder shown.
+    ///   - lost: told why the source is waited for, once for every reason.
     ///   - progress: called about once a second.
+    /// - Throws: what the filter, a sink, or (unless it is waited for) the source threw first.
     public func run(
         open: @escaping @Sendable () throws -> any LiveSource, returnsAfterLoss: Bool, cancellation: Cancellation,
-        wanted: @escaping @Sendable () -> Bool = { true }, lost: @escaping @Sendable (Error) -> Void = { _ in }, progress: @escaping @Sendable (LiveStatistics) -> Void = { _ in }
+        wanted: @escaping @Sendable () -> Bool = { true }, lost: @escaping @Sendable (Error) -> Void = { _ in },
+        progress: @escaping @Sendable (LiveStatistics) -> Void = { _ in }
     ) throws -> LiveStatistics {
-        let began = Date(), state = State(), group = DispatchGroup()
-        let taken = Mailbox<Frame>(), made = sinks.map { _ in Mailbox<Frame>() }
+        let run = Run(sinks: sinks.count, cancellation: cancellation), group = DispatchGroup()
+        start("capture", group, run) { try captureAll(run, open, returnsAfterLoss, wanted, lost) }
+        start("filter", group, run) { try filterAll(run) }
+        for index in sinks.indices { start("output \(index)", group, run) { try showAll(run, index) } }
+        while group.wait(timeout: .now() + 1) == .timedOut { progress(run.current) }
+        if let error = run.error { throw error }
+        return run.current
+    }
 
-        @Sendable func thread(_ name: String, _ body: @escaping @Sendable () throws -> Void) {
-            group.enter()
-            let thread = Thread {
-                do { try body() } catch {
-                    state.record(error)
-                    cancellation.cancel()
-                }
-                group.leave()
-            }
-            thread.name = name
-            thread.stackSize = 8 << 20
-            thread.start()
+    private func start(_ name: String, _ group: DispatchGroup, _ run: Run, _ body: @escaping @Sendable () throws -> Void) {
+        group.enter()
+        let thread = Thread {
+            do { try body() } catch { run.fail(error) }
+            group.leave()
         }
+        thread.name = name
+        thread.stackSize = 8 << 20
+        thread.start()
+    }
 
-        thread("capture") {
-            defer { taken.close() }
-            while !cancellation.isCancelled {
-                guard wanted() else {
-                    Thread.sleep(forTimeInterval: 0.1)
-                    continue
-                }
-                do {
-                    if try capture(open(), into: taken, state, { cancellation.isCancelled || !wanted() }) { return }
-                } catch {
-                    guard returnsAfterLoss else { throw error }
-                    lost(error)
-                    for _ in 0..<10 where !cancellation.isCancelled { Thread.sleep(forTimeInterval: 0.1) }
-                }
+    // MARK: source
+
+    private func captureAll(
+        _ run: Run, _ open: () throws -> any LiveSource, _ returnsAfterLoss: Bool, _ wanted: () -> Bool, _ lost: (Error) -> Void
+    ) throws {
+        defer { run.taken.close() }
+        var told: String?
+        while !run.cancellation.isCancelled {
+            guard run.filterIsReady, wanted() else {
+                Thread.sleep(forTimeInterval: 0.05)
+                continue
             }
-        }
-
-        let filter = filter
-        thread("filter") {
-            defer { made.forEach { $0.close() } }
-            while !taken.isFinished {
-                guard let frame = taken.take(seconds: keepAlive) else { continue }
-                let analysis = try filter.analyze(frame, time: Double(frame.pts) / 1e9)
-                try filter.transform(frame, analysis)
-                let result = try filter.finish(frame, analysis)
-                for box in made { box.put(result) }
-            }
-        }
-
-        for (index, sink) in sinks.enumerated() {
-            let box = made[index], control = control
-            thread("output \(index)") {
-                try sink.showPlaceholder()
-                var last: (frame: Frame, time: Int64)?
-                while !box.isFinished {
-                    let frame = box.take(seconds: keepAlive)
-                    let now = monotonicNanoseconds()
-                    if let frame { last = (frame, now) }
-                    if let shown = last, now - shown.time < patience, !control.privacy {
-                        try sink.show(shown.frame)
-                        if index == 0, frame != nil {
-                            let latency = monotonicNanoseconds() - shown.frame.pts
-                            state.update {
-                                $0.shown += 1
-                                $0.latency.add(nanoseconds: latency)
-                            }
-                        }
-                    } else {
-                        last = nil
-                        try sink.showPlaceholder()
-                        if index == 0 { state.update { $0.placeholders += 1 } }
-                    }
-                }
-                try sink.showPlaceholder()
-                try sink.finish()
+            do {
+                let source = try open()
+                if try capture(source, run, { run.cancellation.isCancelled || !wanted() }, began: { told = nil }) { return }
+            } catch let error as any ReopenableError where error.asksToReopen {
+                Thread.sleep(forTimeInterval: 0.1)
+            } catch {
+                guard returnsAfterLoss else { throw error }
+                if told != "\(error)" { lost(error) }
+                told = "\(error)"
+                run.pause(seconds: 1)
             }
         }
-
-        while group.wait(timeout: .now() + 1) == .timedOut {
-            var now = state.current
-            now.late = taken.dropped
-            now.seconds = Date().timeIntervalSince(began)
-            progress(now)
-        }
-        if let error = state.error { throw error }
-        var statistics = state.current
-        statistics.late = taken.dropped
-        statistics.seconds = Date().timeIntervalSince(began)
-        return statistics
     }
 
     /// Takes pictures until the source ends (true) or is to stop (false).
-    private func capture(_ source: any LiveSource, into box: Mailbox<Frame>, _ state: State, _ stops: () -> Bool) throws -> Bool {
-        let before = state.current.lost
+    private func capture(_ source: any LiveSource, _ run: Run, _ stops: () -> Bool, began: () -> Void) throws -> Bool {
+        var before: Int?
         while !stops() {
             if let frame = try source.next(seconds: keepAlive) {
-                state.update {
+                if before == nil { began() }
+                run.update {
+                    before = before ?? $0.lost
                     $0.captured += 1
-                    $0.lost = before + source.drops
+                    $0.lost = before! + source.drops
                 }
-                box.put(frame)
+                run.taken.put(frame)
             } else if source.hasEnded {
                 return true
             }
         }
         return false
+    }
+
+    // MARK: filter
+
+    private func filterAll(_ run: Run) throws {
+        defer { run.made.forEach { $0.close() } }
+        let filter = try makeFilter()
+        run.filterIsReady = true
+        while !run.taken.isFinished {
+            guard let frame = run.taken.take(seconds: keepAlive) else { continue }
+            let analysis = try filter.analyze(frame, time: Double(frame.pts) / 1e9)
+            try filter.transform(frame, analysis)
+            let result = try filter.finish(frame, analysis)
+            for box in run.made { box.put(result) }
+        }
+    }
+
+    // MARK: sinks
+
+    private func showAll(_ run: Run, _ index: Int) throws {
+        let sink = sinks[index]
+        do {
+            try sink.showPlaceholder()
+            try showMade(run, index)
+            try sink.showPlaceholder()
+        } catch {
+            // Whatever failed: the last thing that is seen shows nobody, if anything can be shown at all.
+            try? sink.showPlaceholder()
+            try? sink.finish()
+            throw error
+        }
+        try sink.finish()
+    }
+
+    private func showMade(_ run: Run, _ index: Int) throws {
+        let sink = sinks[index], box = run.made[index]
+        var last: (frame: Frame, time: Int64)?
+        while !box.isFinished {
+            let frame = box.take(seconds: keepAlive)
+            let now = monotonicNanoseconds()
+            if let frame { last = (frame, now) }
+            if let shown = last, now - shown.time < patience, !control.privacy {
+                try sink.show(shown.frame)
+                guard index == 0, frame != nil else { continue }
+                let latency = monotonicNanoseconds() - shown.frame.pts
+                run.update {
+                    $0.shown += 1
+                    $0.latency.add(nanoseconds: latency)
+                }
+            } else {
+                last = nil
+                try sink.showPlaceholder()
+                if index == 0 { run.update { $0.placeholders += 1 } }
+            }
+        }
     }
 }
 

@@ -30,13 +30,13 @@ public final class Muxer: @unchecked Sendable {
     /// - Throws: `VideoError.unwritable`, also when the output is the input itself.
     init(path: String, source: Demuxer?, encoder: String?, container: String?) throws {
         self.path = path
-        let standardOutput = path == "-"
+        let standardOutput = path == "-", ext = (path as NSString).pathExtension.lowercased()
         // A pipe or a device is written as it is; a file is written aside.
-        let direct = standardOutput || path.contains("://") || Muxer.isSpecial(path)
+        // HLS names its files in its playlist: they must have their names from the beginning.
+        let direct = standardOutput || path.contains("://") || ext == "m3u8" || Muxer.isSpecial(path)
         partPath = direct ? path : path + ".part"
-        let ext = (path as NSString).pathExtension.lowercased()
         isPicture = container == nil && ["png", "jpg", "jpeg", "webp", "bmp"].contains(ext)
-        let name = Muxer.muxerName(container) ?? (standardOutput ? "matroska" : isPicture ? "image2" : nil)
+        let name = Muxer.muxerName(container) ?? (standardOutput ? "matroska" : isPicture ? "image2" : Muxer.muxerName(ofURL: path))
         var found: UnsafeMutablePointer<AVFormatContext>?
         let code = avformat_alloc_output_context2(&found, nil, name, standardOutput ? "pipe:1" : path)
         guard code >= 0, let found else {
@@ -51,7 +51,9 @@ public final class Muxer: @unchecked Sendable {
             }
         }
         if isPicture { av_opt_set(context.pointee.priv_data, "update", "1", 0) }
-        let status = avio_open(&context.pointee.pb, standardOutput ? "pipe:1" : partPath, AVIO_FLAG_WRITE)
+        // Some containers (HLS, RTSP) open what they need themselves.
+        let opensItself = context.pointee.oformat.pointee.flags & AVFMT_NOFILE != 0 && !isPicture
+        let status = opensItself ? 0 : avio_open(&context.pointee.pb, standardOutput ? "pipe:1" : partPath, AVIO_FLAG_WRITE)
         guard status >= 0 else {
             throw VideoError.unwritable(path, "cannot be written (\(VideoError.text(status))); check the folder and its permissions")
         }
@@ -78,6 +80,17 @@ public final class Muxer: @unchecked Sendable {
         case "y4m": "yuv4mpegpipe"
         case "mkv": "matroska"
         default: container
+        }
+    }
+
+    /// The container that goes with a protocol whose address has no extension.
+    private static func muxerName(ofURL path: String) -> String? {
+        switch path.prefix(while: { $0 != ":" }) {
+        case "rtmp", "rtmps": "flv"
+        case "srt", "udp", "tcp", "rist": "mpegts"
+        case "rtsp": "rtsp"
+        case "rtp": "rtp_mpegts"
+        default: nil
         }
     }
 

@@ -22,14 +22,20 @@ public enum RawLayout: String, Sendable, CaseIterable {
 public final class RawDecoder: @unchecked Sendable {
     private let layout: RawLayout
     private let width, height: Int
+    private let matrix: AVColorSpace, range: AVColorRange
     private let converter = FormatConverter()
     private let pool = FramePool()
     private var jpeg: UnsafeMutablePointer<AVCodecContext>?
     /// MJPEG pictures that could not be decoded.
     public private(set) var brokenFrames = 0
 
+    /// - Parameters:
+    ///   - isBT709: the matrix, else BT.601, which is what V4L2's defaults mean.
+    ///   - isFullRange: of raw pictures; MJPEG ones always are.
     /// - Throws: `VideoError.failed` when there is no MJPEG decoder.
-    public init(layout: RawLayout, width: Int, height: Int) throws {
+    public init(layout: RawLayout, width: Int, height: Int, isBT709: Bool = false, isFullRange: Bool = false) throws {
+        matrix = isBT709 ? AVCOL_SPC_BT709 : AVCOL_SPC_SMPTE170M
+        range = isFullRange || layout == .mjpeg ? AVCOL_RANGE_JPEG : AVCOL_RANGE_MPEG
         self.layout = layout
         self.width = width
         self.height = height
@@ -83,9 +89,8 @@ public final class RawDecoder: @unchecked Sendable {
             frame.raw.pointee.linesize.1 = Int32(stride / 2)
             frame.raw.pointee.linesize.2 = Int32(stride / 2)
         }
-        // What V4L2 means by its defaults for such formats: BT.601, limited.
-        frame.raw.pointee.colorspace = AVCOL_SPC_SMPTE170M
-        frame.raw.pointee.color_range = AVCOL_RANGE_MPEG
+        frame.raw.pointee.colorspace = matrix
+        frame.raw.pointee.color_range = range
         return frame
     }
 
@@ -102,8 +107,8 @@ public final class RawDecoder: @unchecked Sendable {
         guard avcodec_send_packet(jpeg, packet) >= 0, avcodec_receive_frame(jpeg, frame.raw) >= 0,
             frame.width == width, frame.height == height
         else { return nil }
-        frame.raw.pointee.colorspace = AVCOL_SPC_SMPTE170M
-        frame.raw.pointee.color_range = AVCOL_RANGE_JPEG
+        frame.raw.pointee.colorspace = matrix
+        frame.raw.pointee.color_range = range
         return frame
     }
 }

@@ -14,13 +14,16 @@ struct ControlCommand: ParsableCommand {
     @Option(help: "Strength on the brows.") var brows: Float?
     @Option(help: "How much of the reference's skin tone comes along.") var tone: Float?
     @Flag(inversion: .prefixedNo, help: "Show the placeholder, whatever the camera sees.") var privacy: Bool?
+    @Flag(help: "With --faces primary: the largest face is the primary one from now on.") var primary = false
     @Option(help: "The program's socket, as given to webcam --control.") var socket: String = ControlSocket.defaultPath
 
     func run() throws {
         try reporting {
             // The other program has a folder of its own.
             let path = look.map { URL(fileURLWithPath: $0).path }
-            let request = ControlRequest(look: path, strength: strength, lips: lips, eyes: eyes, skin: skin, brows: brows, tone: tone, privacy: privacy, next: next ? true : nil)
+            let request = ControlRequest(
+                look: path, strength: strength, lips: lips, eyes: eyes, skin: skin, brows: brows, tone: tone, privacy: privacy,
+                next: next ? true : nil, primary: primary ? true : nil)
             let line = String(decoding: try JSONEncoder().encode(request), as: UTF8.self)
             let answer = try ControlSocket.ask(socket, line)
             let values = try? JSONSerialization.jsonObject(with: Data(answer.utf8)) as? [String: Any]

@@ -4,13 +4,14 @@ import Video
 
 /// What may be changed while `webcam` runs: one JSON object on a line, answered by one.
 ///
-/// Keys: `look` (path), `next` (true: the next of the references that webcam was given), `strength`, `lips`, `eyes`, `skin`, `brows`, `tone` (0...1), `privacy` (true or false). The answer is the state
-/// after it, or `error`. An empty object asks for the state.
+/// Keys: `look` (path), `next` (true: the next of the references that webcam was given), `strength`, `lips`, `eyes`, `skin`,
+/// `brows`, `tone` (0...1), `privacy` (true or false), `primary` (true: the largest face is the primary one from now on). The
+/// answer is the state after it, or `error`. An empty object asks for the state.
 struct ControlRequest: Codable {
     var look: String?
     var strength, lips, eyes, skin, brows, tone: Float?
     var privacy: Bool?
-    var next: Bool?
+    var next, primary: Bool?
 
     /// - Throws: `ControlError` where a strength lies outside 0...1.
     func applied(to recipe: Recipe) throws -> Recipe {

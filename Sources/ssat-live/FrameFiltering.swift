@@ -72,6 +72,11 @@ final class MakeupFrameFilter: FrameFilter, @unchecked Sendable {
 /// A photo or a .look file as a look.
 func loadLook(_ path: String, precision: Precision) throws -> Look {
     if path.hasSuffix(".look") { return try Look(contentsOfFile: path) }
+    return try loadLook(path, LookMaker(precision: precision))
+}
+
+/// A photo as a look.
+func loadLook(_ path: String, _ maker: LookMaker) throws -> Look {
     let frame = try FrameReader.first(Demuxer(path: path))
-    return try MakeupFilter.makeLook(from: frame.view, path: path, precision: precision)
+    return try maker.look(from: frame.view, path: path)
 }

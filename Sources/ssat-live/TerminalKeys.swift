@@ -2,7 +2,7 @@ import Foundation
 
 /// What a key on the terminal asks for while `webcam` runs.
 enum KeyCommand: Equatable {
-    case nextLook, privacy, stronger, weaker, bypass, help, quit
+    case nextLook, privacy, stronger, weaker, bypass, choosePrimary, help, quit
     /// Bypass shows bare faces: it takes a second key.
     case askForBypass
 }
@@ -19,6 +19,7 @@ struct KeyReader {
         case UInt8(ascii: "p"), UInt8(ascii: " "): return .privacy
         case UInt8(ascii: "+"), UInt8(ascii: "="): return .stronger
         case UInt8(ascii: "-"): return .weaker
+        case UInt8(ascii: "f"): return .choosePrimary
         case UInt8(ascii: "b"): return .askForBypass
         case UInt8(ascii: "q"): return .quit
         case UInt8(ascii: "?"), UInt8(ascii: "h"): return .help
@@ -26,7 +27,7 @@ struct KeyReader {
         }
     }
 
-    static let help = "keys: n next look, p privacy, + and - strength, b bare picture (asks), q quit"
+    static let help = "keys: n next look, p privacy, + and - strength, f this face, b bare picture (asks), q quit"
 }
 
 /// Reads single keys where standard input is a terminal, on a thread of its own; the terminal's mode is given back by `stop`.

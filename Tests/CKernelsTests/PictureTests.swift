@@ -94,7 +94,7 @@ struct TestFrame {
             for scale in [Float(0.3), 1, 2.5] {
                 var t = ssat_similarity(a: scale, b: 0.1 * scale, tx: -3, ty: 4)
                 let crop = Guarded<UInt8>(48 * 48 * 3) { _ in 7 }
-                ssat_sample_crop(&raw, &t, 48, crop.base)
+                for rows in [0..<20, 20..<48] { ssat_sample_crop(&raw, &t, 48, Int32(rows.lowerBound), Int32(rows.upperBound), crop.base) }
                 #expect(crop.intact && frame.intact)
             }
         }
@@ -102,7 +102,7 @@ struct TestFrame {
         let frame = TestFrame(width: 70, height: 50, shiftX: 0, shiftY: 0, depth: 8, rgb: true)
         var raw = frame.raw, t = ssat_similarity(a: 1, b: 0, tx: 0, ty: 0)
         let crop = Guarded<UInt8>(50 * 50 * 3) { _ in 0 }
-        ssat_sample_crop(&raw, &t, 50, crop.base)
+        ssat_sample_crop(&raw, &t, 50, 0, 50, crop.base)
         for (x, y) in [(0, 0), (31, 7), (49, 49)] {
             let at = y * 70 + x
             #expect(Array(crop.values[(y * 50 + x) * 3..<(y * 50 + x) * 3 + 3]) == [frame.bytes[2][at], frame.bytes[0][at], frame.bytes[1][at]])

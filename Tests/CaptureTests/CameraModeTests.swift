@@ -1,4 +1,5 @@
 import Capture
+import Foundation
 import Testing
 import Video
 
@@ -27,5 +28,18 @@ import Video
         let error = #expect(throws: CaptureError.self) { try Camera(path: path) }
         #expect(error.map { "\($0)".hasPrefix(path) } ?? false)
         #expect(throws: CaptureError.self) { try VirtualCamera(path: path, width: 640, height: 480, framesPerSecond: 30) }
+    }
+
+    /// Device numbers change from start to start, udev's links do not.
+    @Test func namesOfDevices() throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("ssat-live-\(UUID())")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let link = folder.appendingPathComponent("camera").path, other = folder.appendingPathComponent("clip").path
+        try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: "/dev/video97")
+        try FileManager.default.createSymbolicLink(atPath: other, withDestinationPath: "clip.mp4")
+        #expect(DeviceList.videoDevice(link) == "/dev/video97" && DeviceList.videoDevice("/dev/video3") == "/dev/video3")
+        #expect(DeviceList.videoDevice("/dev/v4l/by-id/usb-none") == "/dev/v4l/by-id/usb-none")
+        for name in [other, "clip.mp4", "/dev/null", "rtsp://a/b"] { #expect(DeviceList.videoDevice(name) == nil) }
     }
 }

@@ -60,6 +60,29 @@ import Testing
         #expect(try control([]).0.code == 5)
     }
 
+    /// The reference's file is written anew: it is worn from then on. A file that cannot be used changes nothing.
+    @Test func theReferenceIsLoadedAgain() throws {
+        let folder = try TemporaryFolder()
+        let reference = folder.path("reference.jpg"), log = folder.path("log"), long = folder.path("long.mp4")
+        try FileManager.default.copyItem(atPath: Binary.reference("plum"), toPath: reference)
+        try Tool.ffmpeg(["-stream_loop", "8", "-i", Binary.clip, "-c", "copy", long])
+        let running = try Background([
+            "bash", "-c", "exec \(Binary.path) webcam -r \(reference) -d \(long) -o null --control none --progress none 2>\(log)",
+        ])
+        defer { running.stop() }
+        func said(_ text: String) -> Bool { (try? String(contentsOfFile: log, encoding: .utf8))?.contains(text) ?? false }
+        usleep(2_500_000)
+        try Data("no picture".utf8).write(to: URL(fileURLWithPath: reference))
+        usleep(1_500_000)
+        #expect(!said("loaded again"))
+        try FileManager.default.removeItem(atPath: reference)
+        try FileManager.default.copyItem(atPath: Binary.reference("ocean"), toPath: reference)
+        try FileManager.default.setAttributes([.modificationDate: Date()], ofItemAtPath: reference)
+        let deadline = Date(timeIntervalSinceNow: 20)
+        while !said("loaded again"), Date() < deadline { usleep(100_000) }
+        #expect(said("\(reference): changed, loaded again"))
+    }
+
     /// Keys on a terminal (util-linux's `script` makes one): every key says what is so now; the bare picture needs two.
     @Test func keys() throws {
         let folder = try TemporaryFolder()
@@ -112,9 +135,12 @@ import Testing
     }
 
     @Test func doctor() throws {
-        let plain = try Binary.run(["doctor"]), json = try Binary.run(["doctor", "--json"])
-        #expect(plain.code == 0 && plain.text.contains("kernels for") && plain.text.contains("virtual cameras"))
+        let plain = try Binary.run(["doctor"]), json = try Binary.run(["doctor", "--json", "--no-speed"])
+        #expect(plain.code == 0)
+        for text in ["kernels for", "speed: ", "decoders: h264", "encoders: ", "v4l2loopback: ", "Secure Boot: ", "virtual cameras", "cameras", "group video"] {
+            #expect(plain.text.contains(text), "\(plain.text)")
+        }
         let values = try #require(try JSONSerialization.jsonObject(with: json.output) as? [String: Any])
-        #expect(values["devices"] is [Any] && values["instruction_set"] is String)
+        #expect(values["devices"] is [Any] && values["instruction_set"] is String && values["v4l2loopback"] is String && values["filter_fps"] == nil)
     }
 }

@@ -4,7 +4,7 @@ import Testing
 import Video
 
 /// A face (the sample mean face: nobody's) laid over grey at any place, size and angle: the motion is known exactly.
-private struct Stage {
+struct Stage {
     let width, height: Int
     /// Planes G, B, R one after the other.
     var samples: [UInt8]
@@ -47,6 +47,7 @@ private struct Stage {
                 matrix: .rgb, fullRange: true)
             let analysis = filter.analyze(view, time: time)
             result = (analysis.trackIDs, analysis.landmarks)
+            filter.transfer(analysis)
             filter.finish(view, analysis)
         }
         return result
@@ -128,5 +129,99 @@ private struct Stage {
             #expect(one.landmarks[0][4].x < 300, "the first face stays the primary one")
             if step > 14 { #expect(both.ids.sorted() == [1, 2]) }
         }
+    }
+
+    /// The user turns away or is covered while somebody else stands beside: the other does not get the makeup, however long it
+    /// takes, and the picture is not shown bare.
+    @Test func aSecondFaceNeverTakesThePrimaryPlace() throws {
+        let filter = try filter(.primary)
+        filter.whenLost = .blur
+        func show(_ first: Bool, _ second: Bool, _ time: Double) -> [Int] {
+            var stage = Stage(640, 320)
+            if first { stage.lay(Stage.place(scale: 0.45, degrees: 0, x: 150, y: 160)) }
+            if second { stage.lay(Stage.place(scale: 0.75, degrees: 0, x: 480, y: 160)) }
+            let before = stage.samples, ids = stage.see(filter, time).ids
+            if ids.isEmpty { #expect(stage.samples != before, "blurred at \(time)") }
+            return ids
+        }
+        for step in 0..<3 { #expect(show(true, false, Double(step) / 10) == [1]) }
+        for step in 3..<23 { #expect(show(true, true, Double(step) / 10) == [1]) }
+        for step in 23..<100 { #expect(show(false, true, Double(step) / 10) == [], "at \(Double(step) / 10) s") }
+        #expect(show(true, true, 10) == [2], "the user is back")
+        filter.choosePrimary()
+        var stage = Stage(640, 320)
+        stage.lay(Stage.place(scale: 0.45, degrees: 0, x: 150, y: 160))
+        stage.lay(Stage.place(scale: 0.75, degrees: 0, x: 480, y: 160))
+        let chosen = stage.see(filter, 10.1)
+        #expect(chosen.landmarks.count == 1 && chosen.landmarks[0][4].x > 300, "the largest, on request")
+    }
+
+    /// Somebody who comes while the user is covered has to wait.
+    @Test func aNewcomerDoesNotTakeAKeptPlace() throws {
+        let filter = try filter(.primary)
+        func show(_ x: Float?, _ time: Double) -> [Int] {
+            var stage = Stage(640, 320)
+            if let x { stage.lay(Stage.place(scale: 0.45, degrees: 0, x: x, y: 160)) }
+            return stage.see(filter, time).ids
+        }
+        #expect(show(150, 0) == [1] && show(150, 0.1) == [1])
+        for time in [0.5, 1.5, 3, 4.5] { #expect(show(500, time) == []) }
+        #expect(show(160, 4.8) == [2], "the user's place, though the id is forgotten")
+        #expect(show(nil, 5) == [] && show(500, 11) == [3], "free after five seconds")
+    }
+
+    @Test func othersAreBlurredOnRequest() throws {
+        let filter = try filter(.primary)
+        filter.blursOthers = true
+        for step in 0..<20 {
+            var stage = Stage(640, 320)
+            stage.lay(Stage.place(scale: 0.45, degrees: 0, x: 150, y: 160))
+            if step > 3 { stage.lay(Stage.place(scale: 0.6, degrees: 0, x: 480, y: 160)) }
+            let before = stage.samples
+            #expect(stage.see(filter, Double(step) / 30).ids == [1])
+            let (w, n) = (stage.width, stage.width * stage.height)
+            func changed(_ x: Range<Int>) -> Int {
+                (0..<n).count { x.contains($0 % w) && stage.samples[$0] != before[$0] }
+            }
+            #expect(changed(0..<300) == 0, "the primary face is sharp")
+            if step > 3 { #expect(changed(400..<560) > 5000, "frame \(step)") }
+        }
+    }
+
+    /// One of two faces is not found any more: it may still be there, bare.
+    @Test func oneOfTwoLostHidesThePicture() throws {
+        let filter = try filter(.all)
+        filter.whenLost = .blur
+        func shows(_ second: Bool, _ time: Double) -> Bool {
+            var stage = Stage(640, 320)
+            stage.lay(Stage.place(scale: 0.45, degrees: 0, x: 150, y: 160))
+            if second { stage.lay(Stage.place(scale: 0.45, degrees: 0, x: 480, y: 160)) }
+            let before = stage.samples
+            _ = stage.see(filter, time)
+            return stage.samples == before
+        }
+        for step in 0..<14 { _ = shows(true, Double(step) / 30) }
+        #expect(shows(true, 0.5))
+        #expect(!shows(false, 0.6) && !shows(false, 2.4), "hidden for two seconds")
+        #expect(shows(false, 3), "then it is believed that somebody left")
+    }
+
+    /// `hold` shows the last picture again, not the new one with makeup at the old place.
+    @Test func holdShowsTheLastPicture() throws {
+        let filter = try filter(.all)
+        filter.whenLost = .hold
+        func show(_ x: Float?, _ time: Double) -> (before: [UInt8], after: [UInt8]) {
+            var stage = Stage(320, 320)
+            if let x { stage.lay(Stage.place(scale: 0.6, degrees: 0, x: x, y: 160)) }
+            let before = stage.samples
+            _ = stage.see(filter, time)
+            return (before, stage.samples)
+        }
+        let empty = show(nil, 0)
+        #expect(empty.after == empty.before || empty.after.count == empty.before.count)
+        let last = show(160, 0.1).after
+        #expect(show(nil, 0.2).after == last && show(nil, 0.29).after == last)
+        let later = show(nil, 0.4).after
+        #expect(later != last, "blurred after a fifth of a second")
     }
 }

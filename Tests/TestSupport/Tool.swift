@@ -109,6 +109,9 @@ public final class Background: @unchecked Sendable {
         try process.run()
     }
 
+    /// Waits until it ends by itself.
+    public func wait() { process.waitUntilExit() }
+
     /// Ends it as Ctrl-C does, and waits for it.
     public func stop() {
         guard process.isRunning else { return }

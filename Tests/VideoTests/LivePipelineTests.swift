@@ -42,9 +42,17 @@ private func grey(_ shade: UInt8) throws -> Frame {
 private final class Screen: LiveSink, @unchecked Sendable {
     private let lock = NSLock()
     private var all: [UInt8?] = []
+    private let failsAfter: Int
     private(set) var finished = false
+    struct Full: Error {}
+    init(failsAfter: Int = .max) { self.failsAfter = failsAfter }
     var shown: [UInt8?] { lock.withLock { all } }
-    func show(_ frame: Frame) { lock.withLock { all.append(frame.planes.pointers[0][0]) } }
+    func show(_ frame: Frame) throws {
+        try lock.withLock {
+            if all.count >= failsAfter { throw Full() }
+            all.append(frame.planes.pointers[0][0])
+        }
+    }
     func showPlaceholder() { lock.withLock { all.append(nil) } }
     func finish() { lock.withLock { finished = true } }
 }
@@ -132,6 +140,73 @@ private final class Counter: @unchecked Sendable {
         #expect(opened.next() == 2, "opened once, and only when it was wanted")
     }
 
+    /// Slower than a second a picture: what is old is not shown as if it were new.
+    @Test func overloadShowsThePlaceholder() throws {
+        let screen = Screen()
+        let statistics = try LivePipeline(filter: Inverter(seconds: 1.8), sinks: [screen]).run(
+            open: { FakeCamera(count: 800) }, returnsAfterLoss: false, cancellation: Cancellation())
+        #expect(!screen.shown.contains(bare) && screen.shown.contains(made) && statistics.late > 700)
+        let first = try #require(screen.shown.firstIndex(of: made)), last = try #require(screen.shown.lastIndex(of: made))
+        #expect(screen.shown[first...last].contains(nil), "the placeholder between two pictures")
+    }
+
+    /// While the networks are loaded, programs see the placeholder go on; the camera is opened after.
+    @Test func theFilterIsMadeMeanwhile() throws {
+        let screen = Screen(), opened = Counter()
+        @Sendable func slow() throws -> Inverter {
+            Thread.sleep(forTimeInterval: 1.1)
+            #expect(opened.next() == 1, "before the camera")
+            return Inverter()
+        }
+        _ = try LivePipeline(filter: try slow(), sinks: [screen]).run(
+            open: { _ = opened.next(); return FakeCamera(count: 5) }, returnsAfterLoss: false, cancellation: Cancellation())
+        let first = try #require(screen.shown.firstIndex(of: made))
+        #expect(first >= 2 && screen.shown[..<first].allSatisfy { $0 == nil }, "\(first) placeholders")
+    }
+
+    @Test func aFilterThatCannotBeMadeEndsTheRun() {
+        let screen = Screen()
+        @Sendable func fail() throws -> Inverter { throw Inverter.Failure() }
+        #expect(throws: Inverter.Failure.self) {
+            _ = try LivePipeline(filter: try fail(), sinks: [screen]).run(
+                open: { FakeCamera(count: 5) }, returnsAfterLoss: true, cancellation: Cancellation())
+        }
+        #expect(screen.shown.allSatisfy { $0 == nil } && screen.finished)
+    }
+
+    /// An output that fails still gets the placeholder, and so do the others.
+    @Test func aFailingOutputEndsWithThePlaceholder() {
+        let good = Screen(), bad = Screen(failsAfter: 3)
+        #expect(throws: Screen.Full.self) {
+            _ = try LivePipeline(filter: Inverter(), sinks: [good, bad]).run(
+                open: { FakeCamera(count: 1000) }, returnsAfterLoss: false, cancellation: Cancellation())
+        }
+        for screen in [good, bad] { #expect(screen.shown.last == .some(nil) && screen.finished && !screen.shown.contains(bare)) }
+    }
+
+    /// The reason for waiting is told once, not every second.
+    @Test func waitingIsToldOnce() throws {
+        let screen = Screen(), opened = Counter(), told = Counter(), cancellation = Cancellation()
+        _ = try LivePipeline(filter: Inverter(), sinks: [screen]).run(
+            open: {
+                if opened.next() < 4 { throw FakeCamera.Lost() }
+                return FakeCamera(count: 5)
+            }, returnsAfterLoss: true, cancellation: cancellation, lost: { _ in _ = told.next() })
+        #expect(told.next() == 2 && screen.shown.contains(made))
+    }
+
+    /// A camera whose pictures have another size now is opened again at once, also where a lost one would not be waited for.
+    @Test func aChangedCameraIsOpenedAgain() throws {
+        struct Changed: ReopenableError { let asksToReopen = true }
+        let screen = Screen(), opened = Counter()
+        let statistics = try LivePipeline(filter: Inverter(), sinks: [screen]).run(
+            open: {
+                if opened.next() == 1 { throw Changed() }
+                return FakeCamera(count: 5)
+            }, returnsAfterLoss: false, cancellation: Cancellation())
+        #expect(statistics.captured == 5)
+    }
+
     @Test func latencies() {
         var histogram = LatencyHistogram()
         #expect(histogram.percentile(0.5) == 0)
@@ -163,6 +238,22 @@ private final class Counter: @unchecked Sendable {
             }
         }
         #expect(try decoder.decode(UnsafeRawBufferPointer(rebasing: bytes.prefix(size - stride)), stride: stride, time: 8) == nil, "too short")
+    }
+
+    /// A red of BT.601 full range, as a webcam's MJPEG has it, is the same red in BT.709 limited range.
+    @Test func coloursAreConverted() throws {
+        let (width, height) = (64, 32), encoder = try RawEncoder(layout: .yuv420, width: width, height: height, stride: width)
+        let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: width * height * 3 / 2, alignment: 64)
+        defer { bytes.deallocate() }
+        let frame = try Frame(width: width, height: height, format: AV_PIX_FMT_YUV420P)
+        for (plane, (value, rows)) in [(76, height), (85, height / 2), (255, height / 2)].enumerated() {
+            memset(frame.planes.pointers[plane], Int32(value), frame.planes.strides[plane] * rows)
+        }
+        frame.raw.pointee.colorspace = .init(6)  // SMPTE 170M
+        frame.raw.pointee.color_range = .init(2)  // full
+        try encoder.encode(frame, into: bytes)
+        let luma = width * height, middle = [bytes[luma / 2 + 32], bytes[luma + luma / 8 + 16], bytes[luma * 5 / 4 + luma / 8 + 16]]
+        for (found, wanted) in zip(middle, [63, 102, 240]) { #expect(abs(Int(found) - wanted) <= 2, "\(middle)") }
     }
 
     @Test func otherAspectsGetBars() throws {

@@ -1,7 +1,8 @@
 // The other programs of the tests: one that plays a clip into a loopback device as a camera would, one that reads a device as a
 // video call would, one that compares recordings. Plain V4L2, nothing of ssat-live.
-//   rig play DEVICE FILE WIDTH HEIGHT FPS        YUYV frames, over and over, until killed
-//   rig read DEVICE COUNT SECONDS FILE           whole frames as the device gives them; prints format and how many came
+//   rig play DEVICE FILE WIDTH HEIGHT FPS FORMAT YUYV, GREY or MJPG frames, over and over, until killed
+//   rig read DEVICE COUNT SECONDS FILE [KIND]    whole frames as the device gives them until COUNT have come (of KIND: picture is
+//                                                what is not the placeholder, flat is what is); prints format and how many in all
 //   rig size DEVICE WIDTH HEIGHT                 sets an output's format (YU12), as another program would, and leaves it
 //   rig watch DEVICE SECONDS                     opens and streams for so long, keeps nothing
 //   rig compare BARE MADE WIDTH HEIGHT           YU12 recordings; see below
@@ -36,17 +37,29 @@ static int open_output(const char *path, int width, int height, unsigned format)
   return device;
 }
 
+/// Length of the JPEG picture that begins at `at`.
+static long jpeg_length(const unsigned char *all, long at, long size) {
+  for (long i = at + 2; i + 1 < size; i++)
+    if (all[i] == 0xff && all[i + 1] == 0xd9) return i + 2 - at;
+  return size - at;
+}
+
 static int play(char **a) {
-  int width = atoi(a[2]), height = atoi(a[3]), size = width * height * 2;
-  int device = open_output(a[0], width, height, V4L2_PIX_FMT_YUYV), file = open(a[1], O_RDONLY);
-  if (device < 0 || file < 0) return fail("play");
-  char *frame = malloc(size);
-  for (;;) {
-    if (read(file, frame, size) != size) {
-      lseek(file, 0, SEEK_SET);
+  static unsigned char all[8 << 20];
+  int width = atoi(a[2]), height = atoi(a[3]), jpeg = !strcmp(a[5], "MJPG");
+  unsigned format = v4l2_fourcc(a[5][0], a[5][1], a[5][2], a[5][3]);
+  FILE *file = fopen(a[1], "rb");
+  int device = open_output(a[0], width, height, format);
+  if (device < 0 || !file) return fail("play");
+  long size = fread(all, 1, sizeof all, file), raw = (long)width * height * (format == V4L2_PIX_FMT_GREY ? 1 : 2);
+  for (long at = 0;; at = at >= size ? 0 : at) {
+    long length = jpeg ? jpeg_length(all, at, size) : raw;
+    if (at + length > size) {
+      at = size;
       continue;
     }
-    if (write(device, frame, size) != size) return fail("write");
+    if (write(device, all + at, length) != length) return fail("write");
+    at += length;
     usleep((useconds_t)(1e6 / atof(a[4])));
   }
 }
@@ -59,8 +72,19 @@ static int set_size(char **a) {
   return 0;
 }
 
-/// Streams from a device by mapped buffers; writes whole frames to `out` unless it is null.
-static int stream(const char *path, int count, double seconds, FILE *out) {
+/// Whether a frame is of one colour: YUYV repeats after four bytes; of YU12, luma is looked at.
+static int is_flat(const unsigned char *frame, long size, unsigned format) {
+  long step = format == V4L2_PIX_FMT_YUYV ? 2 : 1, luma = step == 2 ? size : size * 2 / 3;
+  int lowest = 255, highest = 0;
+  for (long i = 0; i < luma; i += step) {
+    lowest = frame[i] < lowest ? frame[i] : lowest;
+    highest = frame[i] > highest ? frame[i] : highest;
+  }
+  return highest - lowest < 3;
+}
+
+/// Streams from a device by mapped buffers; writes whole frames to `out` unless it is null. `kind`: which frames count.
+static int stream(const char *path, int count, double seconds, FILE *out, const char *kind) {
   int device = open(path, O_RDWR | O_NONBLOCK);
   struct v4l2_format f = {.type = V4L2_BUF_TYPE_VIDEO_CAPTURE};
   if (device < 0 || ioctl(device, VIDIOC_G_FMT, &f) < 0) return fail("open a reader");
@@ -77,9 +101,9 @@ static int stream(const char *path, int count, double seconds, FILE *out) {
   if (ioctl(device, VIDIOC_STREAMON, &type) < 0) return fail("start");
   unsigned fourcc = f.fmt.pix.pixelformat;
   printf("%ux%u %.4s", f.fmt.pix.width, f.fmt.pix.height, (char *)&fourcc);
-  int got = 0;
+  int got = 0, counted = 0;
   long long last = -1;
-  for (double end = now() + seconds; got < count && now() < end;) {
+  for (double end = now() + seconds; counted < count && now() < end;) {
     struct pollfd p = {device, POLLIN, 0};
     if (poll(&p, 1, 200) <= 0) continue;
     struct v4l2_buffer b = {.type = r.type, .memory = r.memory};
@@ -93,10 +117,11 @@ static int stream(const char *path, int count, double seconds, FILE *out) {
     if (b.bytesused != f.fmt.pix.sizeimage) printf(" SHORT");
     if (out) fwrite(memory[b.index], 1, b.bytesused, out);
     got++;
+    counted += !kind || is_flat(memory[b.index], b.bytesused, fourcc) == !strcmp(kind, "flat");
     ioctl(device, VIDIOC_QBUF, &b);
   }
   printf(" %d frames\n", got);
-  return got == 0;
+  return counted == 0;
 }
 
 /// Of every frame of `made`: flat (the placeholder), blurred (no edges left), bare (the same as a bare frame), or made up
@@ -107,19 +132,17 @@ static int compare(char **a) {
   if (!bare || !made) return fail("compare");
   static unsigned char all[64][1 << 20], frame[1 << 20];
   int count = 0, flat = 0, blurred = 0, same = 0, up = 0, other = 0;
-  while (count < 64 && fread(all[count], 1, size, bare) == (size_t)size) count++;
+  while (count < 64 && fread(all[count], 1, size, bare) == (size_t)size) count += !is_flat(all[count], size, V4L2_PIX_FMT_YUV420);
   while (fread(frame, 1, size, made) == (size_t)size) {
     long edges = 0;
-    for (int i = 1; i < luma; i++) edges += abs(frame[i] - frame[i - 1]) > 40;
-    int lowest = 255, highest = 0;
-    for (int i = 0; i < luma; i++) lowest = frame[i] < lowest ? frame[i] : lowest, highest = frame[i] > highest ? frame[i] : highest;
+    for (int i = 1; i < luma; i++) edges += i % width && abs(frame[i] - frame[i - 1]) > 40;
     double best = 1;
     for (int k = 0; k < count; k++) {
       long changed = 0;
       for (int i = 0; i < size; i++) changed += abs(frame[i] - all[k][i]) > 3;
       if ((double)changed / size < best) best = (double)changed / size;
     }
-    if (highest - lowest < 3) flat++;
+    if (is_flat(frame, size, V4L2_PIX_FMT_YUV420)) flat++;
     else if (edges < luma / 400) blurred++;
     else if (best < 0.0005) same++;
     else if (best < 0.3) up++;
@@ -131,10 +154,10 @@ static int compare(char **a) {
 
 int main(int n, char **a) {
   setbuf(stdout, 0);
-  if (n == 7 && !strcmp(a[1], "play")) return play(a + 2);
-  if (n == 6 && !strcmp(a[1], "read")) return stream(a[2], atoi(a[3]), atof(a[4]), fopen(a[5], "wb"));
+  if (n == 8 && !strcmp(a[1], "play")) return play(a + 2);
+  if ((n == 6 || n == 7) && !strcmp(a[1], "read")) return stream(a[2], atoi(a[3]), atof(a[4]), fopen(a[5], "wb"), n == 7 ? a[6] : 0);
   if (n == 5 && !strcmp(a[1], "size")) return set_size(a + 2);
-  if (n == 4 && !strcmp(a[1], "watch")) return stream(a[2], 1 << 30, atof(a[3]), 0);
+  if (n == 4 && !strcmp(a[1], "watch")) return stream(a[2], 1 << 30, atof(a[3]), 0, 0);
   if (n == 6 && !strcmp(a[1], "compare")) return compare(a + 2);
   printf("rig: wrong call\n");
   return 64;

@@ -25,14 +25,22 @@ typedef struct {
   float a, b, tx, ty;
 } ssat_similarity;
 
-/// Cuts a size x size crop, R'G'B' bytes interleaved. Outside the frame the edge repeats. Averages where the crop minifies.
-void ssat_sample_crop(const ssat_frame *frame, const ssat_similarity *crop_to_frame, int32_t size, uint8_t *rgb);
+/// Cuts rows `first` to `end` of a size x size crop, R'G'B' bytes interleaved, into their places in `rgb`. Outside the frame the
+/// edge repeats. Averages where the crop minifies.
+void ssat_sample_crop(const ssat_frame *frame, const ssat_similarity *crop_to_frame, int32_t size, int32_t first, int32_t end,
+                      uint8_t *rgb);
 
 /// Adds a change to the frame in place. `change` is size x size x 3, R'G'B' differences in units of full scale, 0 outside the
 /// mask; `planes` is scratch of 3 * size * size floats. Samples whose change rounds to 0 keep their bits. Nothing left of
 /// luma column `first_column` is written.
 void ssat_add_change(const ssat_frame *frame, const ssat_similarity *crop_to_frame, int32_t size, const float *change,
                      float *planes, int32_t first_column);
+
+/// The two halves of `ssat_add_change`, for several threads: first one splits the change into planes and finds its bounds in the crop
+/// (0: there is no change), then each adds one of `parts` shares of the rows.
+int32_t ssat_split_change(const ssat_frame *frame, int32_t size, const float *change, float *planes, int32_t bounds[4]);
+void ssat_add_planes(const ssat_frame *frame, const ssat_similarity *crop_to_frame, int32_t size, const float *planes,
+                     const int32_t bounds[4], int32_t part, int32_t parts, int32_t first_column);
 
 /// Temporal smoothing in crop space, in place on `change`: previous + alpha (change - previous), where alpha rises from
 /// `calm` to 1 with the difference of the two crops. Both histories are updated. 256x256x3 everywhere.

@@ -41,24 +41,64 @@ public struct FrameView {
     public var width: Int { Int(raw.width) }
     public var height: Int { Int(raw.height) }
 
-    /// Cuts a `size` x `size` crop as interleaved R'G'B' bytes; edges repeat outside the frame.
-    func sample(_ cropToFrame: Similarity, size: Int, into rgb: UnsafeMutablePointer<UInt8>) {
-        var frame = raw
-        var t = ssat_similarity(a: cropToFrame.a, b: cropToFrame.b, tx: cropToFrame.tx, ty: cropToFrame.ty)
-        ssat_sample_crop(&frame, &t, Int32(size), rgb)
+    /// Cuts a `size` x `size` crop as interleaved R'G'B' bytes; edges repeat outside the frame. A team shares the rows.
+    func sample(_ cropToFrame: Similarity, size: Int, into rgb: UnsafeMutablePointer<UInt8>, team: WorkerTeam? = nil) {
+        let frame = raw, t = ssat_similarity(a: cropToFrame.a, b: cropToFrame.b, tx: cropToFrame.tx, ty: cropToFrame.ty)
+        func cut(_ rows: Range<Int>) {
+            withUnsafePointer(to: frame) { f in
+                withUnsafePointer(to: t) { ssat_sample_crop(f, $0, Int32(size), Int32(rows.lowerBound), Int32(rows.upperBound), rgb) }
+            }
+        }
+        if let team { team.run { cut(team.share(of: size, $0)) } } else { cut(0..<size) }
     }
 
-    /// Adds a 256x256 change in place. Columns left of `firstColumn` stay as they are.
-    func add(_ change: UnsafePointer<Float>, _ cropToFrame: Similarity, planes: UnsafeMutablePointer<Float>, firstColumn: Int) {
-        var frame = raw
-        var t = ssat_similarity(a: cropToFrame.a, b: cropToFrame.b, tx: cropToFrame.tx, ty: cropToFrame.ty)
-        ssat_add_change(&frame, &t, 256, change, planes, Int32(firstColumn))
+    /// Adds a 256x256 change in place. Columns left of `firstColumn` stay as they are. A team shares the rows.
+    func add(
+        _ change: UnsafePointer<Float>, _ cropToFrame: Similarity, planes: UnsafeMutablePointer<Float>, firstColumn: Int, team: WorkerTeam? = nil
+    ) {
+        let frame = raw, t = ssat_similarity(a: cropToFrame.a, b: cropToFrame.b, tx: cropToFrame.tx, ty: cropToFrame.ty)
+        let parts = Int32(team?.count ?? 1)
+        withUnsafeTemporaryAllocation(of: Int32.self, capacity: 4) { bounds in
+            func add(_ part: Int) {
+                withUnsafePointer(to: frame) { f in
+                    withUnsafePointer(to: t) { ssat_add_planes(f, $0, 256, planes, bounds.baseAddress!, Int32(part), parts, Int32(firstColumn)) }
+                }
+            }
+            let changes = withUnsafePointer(to: frame) { ssat_split_change($0, 256, change, planes, bounds.baseAddress!) }
+            guard changes != 0 else { return }
+            if let team { team.run(add) } else { add(0) }
+        }
     }
 
     /// Makes the whole picture unrecognizable.
     func blur() {
         var frame = raw
         ssat_blur_frame(&frame, 16)
+    }
+
+    /// Makes a part unrecognizable, grown to whole chroma samples. Corners in frame pixels; what lies outside the frame is left out.
+    func blur(from low: SIMD2<Float>, to high: SIMD2<Float>) {
+        func inside(_ value: Float, _ size: Int32) -> Int32 { Int32(max(0, min(value, Float(size)))) }
+        let x0 = inside(low.x, raw.width) & ~((1 << raw.shift_x) - 1), y0 = inside(low.y, raw.height) & ~((1 << raw.shift_y) - 1)
+        var part = raw
+        (part.width, part.height) = (inside(high.x.rounded(.up), raw.width) - x0, inside(high.y.rounded(.up), raw.height) - y0)
+        guard part.width > 0, part.height > 0 else { return }
+        let bytes = raw.depth > 8 ? 2 : 1, x = Int(x0), y = Int(y0)
+        let chroma = (x >> Int(raw.shift_x)) * Int(raw.chroma_step) * bytes, row = y >> Int(raw.shift_y)
+        part.plane.0 = raw.plane.0! + y * Int(raw.stride.0) + x * bytes
+        part.plane.1 = raw.plane.1! + row * Int(raw.stride.1) + chroma
+        part.plane.2 = raw.plane.2! + row * Int(raw.stride.2) + chroma
+        ssat_blur_frame(&part, 5)
+    }
+
+    /// Every row of every plane: where it begins and how many bytes it has. Interleaved chroma is one plane.
+    func forEachRow(_ body: (UnsafeMutablePointer<UInt8>, Int) -> Void) {
+        let bytes = raw.depth > 8 ? 2 : 1, interleaved = raw.chroma_step == 2
+        let columns = (width + (1 << Int(raw.shift_x)) - 1) >> Int(raw.shift_x), rows = (height + (1 << Int(raw.shift_y)) - 1) >> Int(raw.shift_y)
+        for y in 0..<height { body(raw.plane.0! + y * Int(raw.stride.0), width * bytes) }
+        for y in 0..<rows { body(raw.plane.1! + y * Int(raw.stride.1), columns * bytes * (interleaved ? 2 : 1)) }
+        guard !interleaved else { return }
+        for y in 0..<rows { body(raw.plane.2! + y * Int(raw.stride.2), columns * bytes) }
     }
 
     /// Replaces the whole picture by dark grey.

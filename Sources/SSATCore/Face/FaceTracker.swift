@@ -3,7 +3,8 @@ import Foundation
 /// Which faces get makeup.
 public enum FacePolicy: Sendable, Equatable {
     case all
-    /// The face that was largest when it came; it keeps its place until it has been gone for two seconds.
+    /// The face that came first. While it is missing, its place is kept for it for five seconds; a face that was there beside it
+    /// never takes the place, however long it is gone.
     case primary
     case atMost(Int)
 
@@ -29,6 +30,19 @@ final class FaceView: @unchecked Sendable {
     var uvFeatures = [Float](repeating: 0, count: 64 * 64 * 13)
     var uv = [SIMD2<Float>](repeating: SIMD2(-1, -1), count: 64 * 64)
     var change = [Float](repeating: 0, count: 256 * 256 * 3)
+    /// Whether the track's last change is shown, instead of one predicted for this frame.
+    var keepsChange = false
+
+    /// Everything that a prediction needs.
+    func copyInputs(of other: FaceView) {
+        (track, cropToFrame, colours) = (other.track, other.cropToFrame, other.colours)
+        // Element by element into memory that is there: an assignment would share, and copy on the next write.
+        func copy<T>(_ from: [T], _ to: inout [T]) { to.withUnsafeMutableBufferPointer { _ = $0.update(fromContentsOf: from) } }
+        copy(other.crop, &crop)
+        copy(other.parsing, &parsing)
+        copy(other.uvFeatures, &uvFeatures)
+        copy(other.uv, &uv)
+    }
 }
 
 /// A face followed over time: its id and temporal state. Touched by the sequential stages only.
@@ -42,11 +56,21 @@ final class Track: @unchecked Sendable {
     /// Change smoothing.
     var previousChange: [Float] = []
     var previousCrop: [UInt8] = []
+    /// What the previous change was made of.
+    var previousLook: Look?
 
     init(id: Int, landmarks: [SIMD2<Float>], time: Double) {
         self.id = id
         self.landmarks = landmarks
         lastSeen = time
+    }
+
+    /// The last change for a new crop, nothing where makeup does not go now.
+    func moveChange(to view: FaceView) {
+        for i in 0..<256 * 256 {
+            let takes = !FaceClass.refusesMakeup[Int(view.parsing[i])]
+            for c in i * 3..<i * 3 + 3 { view.change[c] = takes ? previousChange[c] : 0 }
+        }
     }
 
     var box: (low: SIMD2<Float>, high: SIMD2<Float>) {
@@ -80,8 +104,18 @@ final class FaceTracker: @unchecked Sendable {
     private let rasterizer: MeshRasterizer
     private let meanPoints: [SIMD2<Float>]
     private let policy: FacePolicy
+    private let team: WorkerTeam?
     private var tracks: [Track] = []
     private var gone: [(id: Int, centre: SIMD2<Float>, time: Double)] = []
+    /// When faces were lost for which no other has come up since.
+    private var missing: [Double] = []
+    private var bystanders = Bystanders()
+    /// Where the first face was seen last.
+    private var place: (centre: SIMD2<Float>, size: Float, time: Double)?
+    /// How long a missing primary face keeps its place.
+    private let placeSeconds = 5.0
+    /// Whether faces that wear no makeup are looked for in every frame.
+    var watchesOthers = false
     private var nextID = 1
     private var frameIndex = 0
     private var scratchCrop = [UInt8](repeating: 0, count: 256 * 256 * 3)
@@ -101,51 +135,78 @@ final class FaceTracker: @unchecked Sendable {
         rasterizer = MeshRasterizer(mesh: canonical)
         meanPoints = Alignment.meanPoints(canonical)
         self.policy = policy
+        self.team = team
     }
+
+    /// Whether a face was lost within two seconds, and no other came up in its stead.
+    var missesFace: Bool { !missing.isEmpty }
+    /// Boxes of the faces that wear no makeup.
+    var others: [(low: SIMD2<Float>, high: SIMD2<Float>)] { bystanders.boxes }
 
     /// Forgets every face, for a new clip or picture.
     func reset() {
-        tracks = []
-        gone = []
+        (tracks, gone, missing) = ([], [], [])
+        (bystanders, place) = (Bystanders(), nil)
         frameIndex = 0
     }
 
     /// Faces of the next frame. `time` in seconds; `take` gives an empty view to fill.
     func update(_ frame: FrameView, time: Double, take: () -> FaceView) -> [FaceView] {
-        var views: [FaceView] = []
-        var lost = false
         gone.removeAll { time - $0.time > 2 }
-        for track in tracks {
-            let view = take()
-            if look(frame, at: Alignment.frameToCrop(track.landmarks).inverse, into: view, again: true), mesh.showsFace(starting: false) {
-                views.append(finish(view, track, time))
-            } else {
-                track.missing += 1
-                lost = true
-            }
-        }
-        let wants = tracks.count < policy.limit
-        if tracks.isEmpty || lost || (wants && frameIndex % detectionInterval == 0) {
-            for detection in detect(frame) {
-                if views.count >= policy.limit { break }
-                let centre = detection.points[2]
-                if views.contains(where: { view in
-                    let d = view.track.centre - centre
-                    return (d * d).sum().squareRoot() < 0.5 * view.track.size
-                }) { continue }
-                let view = take()
-                guard start(frame, detection, view), mesh.showsFace(starting: true) else { continue }
-                let landmarks = view.landmarks.map { view.cropToFrame.apply($0) }
-                let track = revive(landmarks, time)
-                views.append(finish(view, track, time))
-            }
+        missing.removeAll { time - $0 > 2 }
+        var views = follow(frame, time, take)
+        let lost = views.count < tracks.count, due = frameIndex % detectionInterval == 0
+        if tracks.isEmpty || lost || watchesOthers || (due && (policy == .primary || tracks.count < policy.limit)) {
+            let found = detect(frame)
+            begin(found, frame, time, take, &views)
+            bystanders.note(found, beside: views.map { $0.track }, time: time)
         }
         // A face that was not seen is gone; it may come back under its own id within two seconds.
         for track in tracks where track.lastSeen != time { gone.append((track.id, track.centre, track.lastSeen)) }
         tracks = views.map { $0.track }
         removeDuplicates(&views)
+        if let first = tracks.first { place = (first.centre, first.size, time) }
         frameIndex += 1
         return views
+    }
+
+    /// Looks for every known face where it was.
+    private func follow(_ frame: FrameView, _ time: Double, _ take: () -> FaceView) -> [FaceView] {
+        tracks.compactMap { track in
+            let view = take()
+            if look(frame, at: Alignment.frameToCrop(track.landmarks).inverse, into: view, again: true), mesh.showsFace(starting: false) {
+                return finish(view, track, time)
+            }
+            track.missing += 1
+            missing.append(time)
+            return nil
+        }
+    }
+
+    /// Takes up detections as new faces, as far as there are places.
+    private func begin(_ found: [Detection], _ frame: FrameView, _ time: Double, _ take: () -> FaceView, _ views: inout [FaceView]) {
+        for detection in policy == .primary ? found.sorted(by: { $0.size > $1.size }) : found where views.count < policy.limit {
+            if views.contains(where: { detection.isNear($0.track.centre, within: 0.5 * $0.track.size) }) { continue }
+            if policy == .primary, !mayBePrimary(detection, time) { continue }
+            let view = take()
+            guard start(frame, detection, view), mesh.showsFace(starting: true) else { continue }
+            let landmarks = view.landmarks.map { view.cropToFrame.apply($0) }
+            views.append(finish(view, revive(landmarks, time), time))
+            _ = missing.popLast()
+        }
+    }
+
+    /// The place of the primary face is kept while that face is missing, and never given to one that was beside it.
+    private func mayBePrimary(_ detection: Detection, _ time: Double) -> Bool {
+        if bystanders.contains(detection) { return false }
+        guard let place, time - place.time <= placeSeconds else { return true }
+        return detection.isNear(place.centre, within: 1.5 * place.size)
+    }
+
+    /// Forgets who the primary face is: the largest that is found next will be.
+    func freePlace() {
+        (place, bystanders) = (nil, Bystanders())
+        if policy == .primary { (tracks, gone) = ([], []) }
     }
 
     private func removeDuplicates(_ views: inout [FaceView]) {
@@ -175,7 +236,7 @@ final class FaceTracker: @unchecked Sendable {
     /// Runs FaceMesh on the crop at `cropToFrame`; once more on a better crop when the face has moved far in it.
     private func look(_ frame: FrameView, at cropToFrame: Similarity, into view: FaceView, again: Bool) -> Bool {
         view.cropToFrame = cropToFrame
-        view.crop.withUnsafeMutableBufferPointer { frame.sample(cropToFrame, size: 256, into: $0.baseAddress!) }
+        view.crop.withUnsafeMutableBufferPointer { frame.sample(cropToFrame, size: 256, into: $0.baseAddress!, team: team) }
         mesh.run(view.crop)
         view.presence = mesh.presence
         view.agreement = mesh.agreement
@@ -195,6 +256,12 @@ final class FaceTracker: @unchecked Sendable {
             for i in 0..<478 { out[i] = mesh.landmarks[i] }
         }
         return true
+    }
+
+    /// Runs FaceMesh on the crop of a view, whatever it shows: for measuring.
+    func see(_ view: FaceView, in frame: FrameView) {
+        view.crop.withUnsafeMutableBufferPointer { frame.sample(view.cropToFrame, size: 256, into: $0.baseAddress!, team: team) }
+        mesh.run(view.crop)
     }
 
     /// From a detection to an aligned crop: the five points first, then twice by FaceMesh's own landmarks.
@@ -242,7 +309,7 @@ final class FaceTracker: @unchecked Sendable {
         let toFrame = Similarity(
             a: scale, b: 0, tx: (Float(frame.width) - 320 * scale) / 2 + 0.5 * scale - 0.5,
             ty: (Float(frame.height) - 320 * scale) / 2 + 0.5 * scale - 0.5)
-        scratchPicture.withUnsafeMutableBufferPointer { frame.sample(toFrame, size: 320, into: $0.baseAddress!) }
+        scratchPicture.withUnsafeMutableBufferPointer { frame.sample(toFrame, size: 320, into: $0.baseAddress!, team: team) }
         let top = max(Int((Float(320) - Float(frame.height) / scale) / 2), 0)
         let left = max(Int((Float(320) - Float(frame.width) / scale) / 2), 0)
         // Grey bars: the repeated edge could look like anything.

@@ -13,6 +13,9 @@ public enum FaceClass: UInt8, CaseIterable, Sendable {
         }
     }
 
+    /// By class: what makeup must not lie on, even for a frame.
+    static let refusesMakeup: [Bool] = allCases.map { [.eye, .innerMouth, .cover, .hair].contains($0) }
+
     /// Skin or nose: what a person's skin colour is measured on.
     static func isSkin(_ value: UInt8) -> Bool { value == skin.rawValue || value == nose.rawValue }
 

@@ -1,0 +1,28 @@
+/// Encodes references, one after the other, with networks of its own.
+///
+/// Threads: one thread at a time.
+public final class LookMaker: @unchecked Sendable {
+    private let tracker: FaceTracker
+    private let network: SSAT
+
+    /// - Throws: `SafetensorsError` when the built-in weights are damaged.
+    public init(precision: Precision = .int8) throws {
+        tracker = try FaceTracker(precision: precision, policy: .all)
+        network = try SSAT(weights: Models.ssatLive(precision), precision: precision)
+    }
+
+    /// The look of the only clear face in a photo.
+    /// - Parameter path: for messages.
+    /// - Throws: `LookError` unless exactly one face is found.
+    public func look(from frame: FrameView, path: String) throws -> Look {
+        tracker.reset()
+        let views = tracker.update(frame, time: 0) { FaceView() }
+        let sizes = views.map { $0.track.size }
+        guard let largest = sizes.max() else { throw LookError.noFace(path) }
+        let clear = zip(views, sizes).filter { $1 > 0.5 * largest }
+        guard clear.count == 1 else { throw LookError.severalFaces(path, clear.count) }
+        let view = clear[0].0
+        network.encode(crop: view.crop, classes: view.parsing, uv: view.uvFeatures)
+        return network.makeLook()
+    }
+}
