@@ -17,7 +17,7 @@ public struct FilterSpeed: Sendable {
         let count = 1300, channels = SymmetricCorrespondence.channels
         var random = SystemRandomNumberGenerator()
         func values() -> [Float] { (0..<count * channels).map { _ in .random(in: -0.2...0.2, using: &random) } }
-        return Look(keys: values(), values: values(), colours: FaceColours())
+        return Look(keys: values(), values: values(), colours: FaceColours(), lipPaint: .zero)
     }
 
     /// Skin in an oval as large as a face is in its crop, in the middle of a 720p frame.
