@@ -19,7 +19,6 @@ demo: build
 test: setup
 	swift test -c release
 	Tests/Arm/run.sh
-	Tests/VirtualMachine/run.sh --where-possible
 
 test-training:
 	Training/smoke_test.sh

@@ -25,6 +25,15 @@ private let clips = ((try? FileManager.default.contentsOfDirectory(atPath: share
         #expect(values["most_faces"] as? Int == 1)
     }
 
+    /// Every clip begins with an upright face. One begins with an open mouth, and was followed lying on its side.
+    @Test(arguments: clips) func facesAreUpright(_ name: String) throws {
+        let outcome = try Binary.run(["inspect", shared.appendingPathComponent("clips/\(name)").path, "--at", "0"])
+        let seen = try #require(try JSONSerialization.jsonObject(with: Data(outcome.text.utf8)) as? [String: Any])
+        let face = try #require((seen["faces"] as? [[String: Any]])?.first), points = try #require(face["landmarks"] as? [[Double]])
+        let (right, left, lip) = (points[33], points[263], points[13])
+        #expect(left[0] - right[0] > 2 * abs(left[1] - right[1]) && lip[1] > max(right[1], left[1]))
+    }
+
     /// The face leaves for titles and clouds: nothing may be made up there.
     @Test func nothingIsLeftInTheAir() throws {
         let folder = try TemporaryFolder()

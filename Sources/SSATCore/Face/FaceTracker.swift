@@ -276,11 +276,13 @@ final class FaceTracker: @unchecked Sendable {
         let crop = Similarity(a: a, b: b, tx: middle.x - (a * 128 - b * 128), ty: middle.y - (b * 128 + a * 128))
         guard crop.scale * 256 / 1.5 > smallestFace else { return false }
         guard approach(frame, crop, view) else { return false }
-        if mesh.agreement > 0.7 { return true }
+        if mesh.agreement > 0.7, mesh.uncovered > 0.55 { return true }
         // The five points may be wrong about the rotation: the one in which landmarks and parsing agree best is right.
-        var best = (crop: view.cropToFrame, agreement: mesh.agreement)
-        for quarter in 1...3 where approach(frame, turned(crop, quarter), view) && mesh.agreement > best.agreement {
-            best = (view.cropToFrame, mesh.agreement)
+        // What is taken for a cover agrees with everything (an open mouth, looked at sideways, once did), so only eyes and lips that are
+        // seen count; and a turn must be clearly better than what the detector said.
+        var best = (crop: view.cropToFrame, seen: mesh.uncovered + 0.1)
+        for quarter in 1...3 where approach(frame, turned(crop, quarter), view) && mesh.uncovered > best.seen {
+            best = (view.cropToFrame, mesh.uncovered)
         }
         return look(frame, at: best.crop, into: view, again: false)
     }

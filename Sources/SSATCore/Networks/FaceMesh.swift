@@ -77,7 +77,7 @@ package final class FaceMesh: @unchecked Sendable {
 
     /// The same for eyes and lips that can be seen: sunglasses leave the lips, a mask leaves the eyes. Letters and patterns are
     /// taken for a covered face.
-    private var uncovered: Float { hits(eyes: [.eye], lips: [.upperLip, .lowerLip]) }
+    var uncovered: Float { hits(eyes: [.eye], lips: [.upperLip, .lowerLip]) }
 
     private func hits(eyes: [FaceClass], lips: [FaceClass]) -> Float {
         func count(_ points: [Int], _ classes: [FaceClass]) -> Int {
