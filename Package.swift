@@ -39,11 +39,12 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .target(name: "TestSupport", path: "Tests/TestSupport"),
+        .target(name: "AllocationCounter", path: "Tests/AllocationCounter"),
         .testTarget(name: "CKernelsTests", dependencies: ["CKernels"]),
         .testTarget(name: "VideoTests", dependencies: ["Video", "CFFmpegUtil", "TestSupport"]),
         .testTarget(name: "CaptureTests", dependencies: ["Capture", "CVideo4Linux", "Video"]),
         .testTarget(name: "EndToEndTests", dependencies: ["ssat-live", "TestSupport"]),
-        .testTarget(name: "SSATCoreTests", dependencies: ["SSATCore", "Video"], resources: [.copy("Fixtures")]),
+        .testTarget(name: "SSATCoreTests", dependencies: ["SSATCore", "Video", "AllocationCounter"], resources: [.copy("Fixtures")]),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .c2x

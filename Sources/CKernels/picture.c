@@ -184,6 +184,12 @@ INLINE void add_plane(const ssat_frame *f, int p, const ssat_similarity *to_crop
   add_area(f, p, to_crop, size, plane, r, n, 0);
 }
 
+// Half a level of 8 bits off every change: what nobody sees is left undone, and the outskirts of a change end where it does.
+static float cored(float v) {
+  const float least = 0.5f / 255;
+  return v > least ? v - least : v < -least ? v + least : 0;
+}
+
 int32_t ssat_split_change(const ssat_frame *f, int32_t size, const float *change, float *planes, int32_t bounds[4]) {
   float unit = (float)(1 << (f->depth - 8));
   float luma = f->full_range ? (float)((1 << f->depth) - 1) : 219 * unit;
@@ -194,7 +200,7 @@ int32_t ssat_split_change(const ssat_frame *f, int32_t size, const float *change
   for (int32_t y = 0; y < size; y++)
     for (int32_t x = 0; x < size; x++) {
       ptrdiff_t i = (ptrdiff_t)y * size + x;
-      float r = change[i * 3], g = change[i * 3 + 1], b = change[i * 3 + 2];
+      float r = cored(change[i * 3]), g = cored(change[i * 3 + 1]), b = cored(change[i * 3 + 2]);
       if (f->rgb) {
         dy[i] = g * luma, du[i] = b * luma, dv[i] = r * luma;
       } else {

@@ -65,15 +65,17 @@ public final class MakeupFilter: @unchecked Sendable {
     private let eyeZone: [UInt8]
     private let lock = NSLock()
     private var networks: [SSAT] = []
-    private var views: [FaceView] = []
+    private let pool = FaceViewPool()
+    /// Those that were given out, to be used again once nobody holds them.
+    private var analyses: [Analysis] = []
     private var scratch: [Scratch] = []
     private var planes = [Float](repeating: 0, count: 256 * 256 * 3)
     public var temporalSmoothing = true
-    /// 0: every frame waits for its own prediction. Otherwise, for live pictures (one worker only): predictions are made aside, on a
-    /// thread of their own, begun at most once in so many frames; a frame wears what was predicted last, moved along with the face,
-    /// and left out where the mouth, the eyes or something that covers the face have come since. A face that has none yet is taken
-    /// for lost (`whenLost`). Set before the first frame.
-    public var predictsAsideEvery = 0
+    /// 0: every frame waits for its own prediction. Otherwise, for live pictures (one worker, and no team: that serves one thread):
+    /// predictions are made aside, on a thread of their own, begun at most once in so many frames; a frame wears what was predicted
+    /// last, moved along with the face, and left out where the mouth, the eyes or something that covers the face have come since. A
+    /// face that has none yet is taken for lost (`whenLost`). Set before the first frame.
+    public var predictsAsideEvery = 0 { didSet { precondition(predictsAsideEvery == 0 || team == nil && networks.count == 1) } }
     private let predictor = Predictor()
     private var framesSincePrediction = 0
     /// What `finish` shows while no face is seen.
@@ -97,7 +99,7 @@ public final class MakeupFilter: @unchecked Sendable {
     public init(look: Look?, recipe: Recipe = Recipe(), faces: FacePolicy = .all, precision: Precision = .int8, workers: Int = 1, team: Int = 1) throws {
         let team = team > 1 ? WorkerTeam(count: team) : nil
         self.team = team
-        tracker = try FaceTracker(precision: precision, policy: faces, team: team)
+        tracker = try FaceTracker(precision: precision, policy: faces, pool: pool, team: team)
         outfit = Outfit(look: look, recipe: recipe)
         eyeZone = try Models.canonicalMesh().uint8s(named: "eye_zone", shape: [256, 256])
         for _ in 0..<max(workers, 1) {
@@ -129,7 +131,7 @@ public final class MakeupFilter: @unchecked Sendable {
 
     /// Finds, follows and parses the faces. `time` in seconds.
     public func analyze(_ frame: FrameView, time: Double) -> Analysis {
-        let analysis = Analysis()
+        let analysis = unusedAnalysis()
         analysis.time = time
         let chooses = locked {
             analysis.outfit = outfit
@@ -137,23 +139,38 @@ public final class MakeupFilter: @unchecked Sendable {
             return choosesPrimary
         }
         if chooses { tracker.freePlace() }
-        analysis.views = tracker.update(frame, time: time) { locked { views.popLast() } ?? FaceView() }
+        tracker.update(frame, time: time, into: &analysis.views)
         analysis.missesFace = tracker.missesFace
-        analysis.others = tracker.others
+        tracker.writeOthers(into: &analysis.others)
         return analysis
+    }
+
+    private func unusedAnalysis() -> Analysis {
+        for index in analyses.indices where isKnownUniquelyReferenced(&analyses[index]) {
+            let analysis = analyses[index]
+            giveBack(analysis)
+            (analysis.awaitsPrediction, analysis.missesFace) = (false, false)
+            return analysis
+        }
+        analyses.append(Analysis())
+        return analyses[analyses.count - 1]
+    }
+
+    private func giveBack(_ analysis: Analysis) {
+        for view in analysis.views { pool.give(view) }
+        analysis.views.removeAll(keepingCapacity: true)
     }
 
     /// Predicts the change of every face, or gives it the last one.
     public func transfer(_ analysis: Analysis) {
         guard let look = analysis.outfit.look, analysis.outfit.recipe.strength > 0 else { return }
         if predictsAsideEvery > 0 { moveOn(analysis) }
-        let fresh = analysis.views.filter { !$0.keepsChange }
-        guard !fresh.isEmpty else { return }
+        guard analysis.views.contains(where: { !$0.keepsChange }) else { return }
         // A face that comes up must not be shown bare: the picture is hidden until its first prediction is there.
         analysis.awaitsPrediction = predictsAsideEvery > 0 && whenLost != .pass
         if analysis.awaitsPrediction { return }
         if predictsAsideEvery > 0 { predictor.wait() }
-        predict(fresh, look, analysis.outfit.recipe)
+        for view in analysis.views where !view.keepsChange { predict(view, look, analysis.outfit.recipe) }
     }
 
     /// Takes over what was predicted aside, and begins anew when it is time. Faces that have worn something keep it meanwhile.
@@ -165,11 +182,11 @@ public final class MakeupFilter: @unchecked Sendable {
         guard isDue, predictor.isIdle, !analysis.views.isEmpty else { return }
         framesSincePrediction = 0
         predictor.begin(analysis.views, analysis.outfit) { [unowned self] job in
-            if let look = job.outfit.look { predict([job.view], look, job.outfit.recipe) }
+            if let look = job.outfit.look { predict(job.view, look, job.outfit.recipe) }
         }
     }
 
-    private func predict(_ views: [FaceView], _ look: Look, _ recipe: Recipe) {
+    private func predict(_ view: FaceView, _ look: Look, _ recipe: Recipe) {
         let (network, buffers) = locked { (networks.removeLast(), scratch.removeLast()) }
         defer {
             locked {
@@ -177,12 +194,10 @@ public final class MakeupFilter: @unchecked Sendable {
                 scratch.append(buffers)
             }
         }
-        for view in views {
-            recipe.weigh(view, eyeZone: eyeZone, into: &buffers.weight, scratch: &buffers.soft)
-            network.encode(crop: view.crop, classes: view.parsing, uv: view.uvFeatures)
-            network.transfer(look, on: view.colours, weight: buffers.weight, change: &view.change)
-            if recipe.tone > 0 { addTone(look, recipe, view, buffers) }
-        }
+        recipe.weigh(view, eyeZone: eyeZone, into: &buffers.weight, scratch: &buffers.soft)
+        network.encode(crop: view.crop, classes: view.parsing, uv: view.uvFeatures)
+        network.transfer(look, on: view.colours, weight: buffers.weight, change: &view.change)
+        if recipe.tone > 0 { addTone(look, recipe, view, buffers) }
     }
 
     /// Moves all skin (face, ears, neck) by the difference of the two skin colours.
@@ -209,8 +224,7 @@ public final class MakeupFilter: @unchecked Sendable {
         }
         if blursOthers { for other in analysis.others { frame.blur(from: other.low, to: other.high) } }
         if whenLost != .pass { cover(frame, analysis) }
-        locked { views += analysis.views }
-        analysis.views = []
+        giveBack(analysis)
     }
 
     /// Hides a picture in which a face was not found, as `whenLost` says. The new picture is never shown with makeup at the old

@@ -3,6 +3,11 @@ import Capture
 import Foundation
 import Synchronization
 
+extension UnsafeMutableRawPointer? {
+    /// The C struct that belongs to a request.
+    fileprivate func with<T>(_ type: T.Type, _ body: (inout T) -> Int32) -> Int32 { body(&self!.assumingMemoryBound(to: type).pointee) }
+}
+
 /// A camera's driver as far as `Camera` asks it, with a script of what happens on the line. One thread at a time.
 final class FakeCameraNode: DeviceNode, @unchecked Sendable {
     enum Happening {
@@ -44,22 +49,21 @@ final class FakeCameraNode: DeviceNode, @unchecked Sendable {
 
     func control(_ request: UInt, _ argument: UnsafeMutableRawPointer?) -> Int32 {
         if let refusal = refusals[request] { return refusal }
-        func with<T>(_ type: T.Type, _ body: (inout T) -> Int32) -> Int32 { body(&argument!.assumingMemoryBound(to: type).pointee) }
         switch request {
         case ssat_vidioc_querycap:
-            return with(v4l2_capability.self) {
+            return argument.with(v4l2_capability.self) {
                 $0.capabilities = ssat_capability_capture | ssat_capability_streaming
                 return 0
             }
         case ssat_vidioc_enum_fmt:
-            return with(v4l2_fmtdesc.self) { entry in
+            return argument.with(v4l2_fmtdesc.self) { entry in
                 let all = modes.map(\.format).reduce(into: [UInt32]()) { if !$0.contains($1) { $0.append($1) } }
                 guard entry.index < all.count else { return -EINVAL }
                 entry.pixelformat = all[Int(entry.index)]
                 return 0
             }
         case ssat_vidioc_enum_framesizes:
-            return with(v4l2_frmsizeenum.self) { entry in
+            return argument.with(v4l2_frmsizeenum.self) { entry in
                 let all = modes.filter { $0.format == entry.pixel_format }
                 guard entry.index < all.count else { return -EINVAL }
                 entry.type = V4L2_FRMSIZE_TYPE_DISCRETE.rawValue
@@ -67,7 +71,7 @@ final class FakeCameraNode: DeviceNode, @unchecked Sendable {
                 return 0
             }
         case ssat_vidioc_enum_frameintervals:
-            return with(v4l2_frmivalenum.self) { entry in
+            return argument.with(v4l2_frmivalenum.self) { entry in
                 let mode = modes.first { ($0.format, $0.width, $0.height) == (entry.pixel_format, entry.width, entry.height) }
                 guard let mode, entry.index < mode.rates.count else { return -EINVAL }
                 entry.type = V4L2_FRMIVAL_TYPE_DISCRETE.rawValue
@@ -75,34 +79,34 @@ final class FakeCameraNode: DeviceNode, @unchecked Sendable {
                 return 0
             }
         case ssat_vidioc_s_fmt:
-            return with(v4l2_format.self) { asked in
+            return argument.with(v4l2_format.self) { asked in
                 let pix = asked.fmt.pix
                 set(insisted ?? Mode(format: pix.pixelformat, width: pix.width, height: pix.height, rates: []))
                 asked.fmt.pix = format
                 return 0
             }
-        case ssat_vidioc_g_fmt: return with(v4l2_format.self) { $0.fmt.pix = format; return 0 }
+        case ssat_vidioc_g_fmt: return argument.with(v4l2_format.self) { $0.fmt.pix = format; return 0 }
         case ssat_vidioc_s_parm: return 0
-        case ssat_vidioc_reqbufs: return with(v4l2_requestbuffers.self) { $0.count = 3; return 0 }
+        case ssat_vidioc_reqbufs: return argument.with(v4l2_requestbuffers.self) { $0.count = 3; return 0 }
         case ssat_vidioc_querybuf:
-            return with(v4l2_buffer.self) {
+            return argument.with(v4l2_buffer.self) {
                 $0.length = format.sizeimage
                 $0.m.offset = $0.index
                 return 0
             }
-        case ssat_vidioc_qbuf: return with(v4l2_buffer.self) { queued.append($0.index); return 0 }
+        case ssat_vidioc_qbuf: return argument.with(v4l2_buffer.self) { queued.append($0.index); return 0 }
         case ssat_vidioc_streamon:
             isStreaming = true
             return 0
         case ssat_vidioc_streamoff:
             isStreaming = false
             return 0
-        case ssat_vidioc_dqbuf: return with(v4l2_buffer.self) { fill(&$0) }
+        case ssat_vidioc_dqbuf: return argument.with(v4l2_buffer.self) { fill(&$0) }
         case ssat_vidioc_subscribe_event: return 0
         case ssat_vidioc_dqevent:
             guard pendingEvent else { return -ENOENT }
             pendingEvent = false
-            return with(v4l2_event.self) { $0.type = ssat_event_source_change; return 0 }
+            return argument.with(v4l2_event.self) { $0.type = ssat_event_source_change; return 0 }
         default: return -ENOTTY
         }
     }
@@ -188,17 +192,16 @@ final class FakeLoopbackNode: DeviceNode, @unchecked Sendable {
 
     func control(_ request: UInt, _ argument: UnsafeMutableRawPointer?) -> Int32 {
         if let refusal = refusals[request] { return refusal }
-        func with<T>(_ type: T.Type, _ body: (inout T) -> Int32) -> Int32 { body(&argument!.assumingMemoryBound(to: type).pointee) }
         switch request {
         case ssat_vidioc_querycap:
-            return with(v4l2_capability.self) {
+            return argument.with(v4l2_capability.self) {
                 $0.capabilities = hasWriter ? ssat_capability_capture | ssat_capability_streaming : ssat_capability_output
                 withUnsafeMutableBytes(of: &$0.driver) { $0.copyBytes(from: Array("v4l2 loopback".utf8)) }
                 return 0
             }
-        case ssat_vidioc_s_parm: return with(v4l2_streamparm.self) { rate = $0.parm.output.timeperframe; return 0 }
+        case ssat_vidioc_s_parm: return argument.with(v4l2_streamparm.self) { rate = $0.parm.output.timeperframe; return 0 }
         case ssat_vidioc_s_fmt:
-            return with(v4l2_format.self) {
+            return argument.with(v4l2_format.self) {
                 asked = $0.fmt.pix
                 format = asked
                 if let locked { (format.pixelformat, format.width, format.height) = locked }
@@ -210,13 +213,13 @@ final class FakeLoopbackNode: DeviceNode, @unchecked Sendable {
                 $0.fmt.pix.sizeimage = (format.sizeimage + 4095) / 4096 * 4096
                 return 0
             }
-        case ssat_vidioc_g_fmt: return with(v4l2_format.self) { $0.fmt.pix = format; return 0 }
+        case ssat_vidioc_g_fmt: return argument.with(v4l2_format.self) { $0.fmt.pix = format; return 0 }
         case ssat_vidioc_streamon:
             isStreaming = true
             return 0
         case ssat_vidioc_subscribe_event: return tellsClients ? 0 : -EINVAL
         case ssat_vidioc_dqevent:
-            return with(v4l2_event.self) { event in
+            return argument.with(v4l2_event.self) { event in
                 guard let count = clients.withLock({ $0.isEmpty ? nil : $0.removeFirst() }) else { return -ENOENT }
                 event.type = ssat_event_client_usage
                 withUnsafeMutableBytes(of: &event.u) { $0.storeBytes(of: count, as: UInt32.self) }

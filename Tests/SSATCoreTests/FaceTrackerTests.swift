@@ -40,17 +40,23 @@ struct Stage {
 
     mutating func see(_ filter: MakeupFilter, _ time: Double) -> (ids: [Int], landmarks: [[SIMD2<Float>]]) {
         var result: (ids: [Int], landmarks: [[SIMD2<Float>]]) = ([], [])
-        let (w, h) = (width, height)
-        samples.withUnsafeMutableBufferPointer { buffer in
-            let view = FrameView(
-                width: w, height: h, planes: (0..<3).map { buffer.baseAddress! + $0 * w * h }, strides: [w, w, w], chromaShift: (0, 0), bitDepth: 8,
-                matrix: .rgb, fullRange: true)
+        withView { view in
             let analysis = filter.analyze(view, time: time)
             result = (analysis.trackIDs, analysis.landmarks)
             filter.transfer(analysis)
             filter.finish(view, analysis)
         }
         return result
+    }
+
+    mutating func withView(_ body: (FrameView) -> Void) {
+        let (w, h) = (width, height)
+        samples.withUnsafeMutableBufferPointer { buffer in
+            body(
+                FrameView(
+                    width: w, height: h, planes: (0..<3).map { buffer.baseAddress! + $0 * w * h }, strides: [w, w, w], chromaShift: (0, 0),
+                    bitDepth: 8, matrix: .rgb, fullRange: true))
+        }
     }
 
     static func place(scale: Float, degrees: Float, x: Float, y: Float) -> Similarity {

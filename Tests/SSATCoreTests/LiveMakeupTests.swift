@@ -20,7 +20,7 @@ import Video
         }
     }
 
-    private static let plum = try! look("plum"), ocean = try! look("ocean")
+    static let plum = try! look("plum"), ocean = try! look("ocean")
 
     /// The same still picture, frame after frame.
     private func show(_ filter: MakeupFilter, _ step: Int, x: Float = 160) -> [UInt8] {

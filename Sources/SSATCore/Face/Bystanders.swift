@@ -17,23 +17,24 @@ struct Bystanders {
     /// - Parameters:
     ///   - worn: the faces that wear makeup. When there are none, nobody new becomes a bystander: it could be a face that returns.
     ///   - time: seconds.
-    mutating func note(_ found: [Detection], beside worn: [Track], time: Double) {
+    mutating func note(_ found: [Detection], beside worn: [FaceView], time: Double) {
         now = time
-        for detection in found where !worn.contains(where: { Self.covers($0, detection.low, detection.high) }) {
+        for detection in found where !worn.contains(where: { Self.covers($0.track, detection.low, detection.high) }) {
             if let index = index(of: detection) {
                 faces[index] = Face(low: detection.low, high: detection.high, time: time)
             } else if !worn.isEmpty {
                 faces.append(Face(low: detection.low, high: detection.high, time: time))
             }
         }
-        faces.removeAll { face in time - face.time > Self.memory || worn.contains { Self.covers($0, face.low, face.high) } }
+        faces.removeAll { face in time - face.time > Self.memory || worn.contains { Self.covers($0.track, face.low, face.high) } }
     }
 
     func contains(_ detection: Detection) -> Bool { index(of: detection) != nil }
 
-    /// Of those seen within half a second, with a margin for hair and for motion.
-    var boxes: [(low: SIMD2<Float>, high: SIMD2<Float>)] {
-        faces.filter { now - $0.time <= Self.visible }.map { ($0.low - 0.3 * $0.size, $0.high + 0.3 * $0.size) }
+    /// Boxes of those seen within half a second, with a margin for hair and for motion.
+    func write(into boxes: inout [(low: SIMD2<Float>, high: SIMD2<Float>)]) {
+        boxes.removeAll(keepingCapacity: true)
+        for face in faces where now - face.time <= Self.visible { boxes.append((face.low - 0.3 * face.size, face.high + 0.3 * face.size)) }
     }
 
     private func index(of detection: Detection) -> Int? {
@@ -43,8 +44,8 @@ struct Bystanders {
     /// Whether the box is mostly that of a face that wears makeup.
     private static func covers(_ track: Track, _ low: SIMD2<Float>, _ high: SIMD2<Float>) -> Bool {
         let box = track.box, shared = pointwiseMax(pointwiseMin(box.high, high) - pointwiseMax(box.low, low), .zero)
-        let areas = [box.high - box.low, high - low].map { $0.x * $0.y }
-        return shared.x * shared.y > 0.3 * max(areas.min()!, 1e-6)
+        func area(_ size: SIMD2<Float>) -> Float { size.x * size.y }
+        return area(shared) > 0.3 * max(min(area(box.high - box.low), area(high - low)), 1e-6)
     }
 }
 
@@ -53,9 +54,10 @@ extension Detection {
 
     /// Whether its nose or its middle lies within `distance` pixels of a point.
     func isNear(_ point: SIMD2<Float>, within distance: Float) -> Bool {
-        [points[2], (low + high) / 2].contains { p in
+        func isNear(_ p: SIMD2<Float>) -> Bool {
             let d = p - point
             return (d * d).sum() < distance * distance
         }
+        return isNear(points.nose) || isNear((low + high) / 2)
     }
 }

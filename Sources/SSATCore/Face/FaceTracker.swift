@@ -17,84 +17,6 @@ public enum FacePolicy: Sendable, Equatable {
     }
 }
 
-/// One face of one frame: its aligned crop and what FaceMesh saw in it. Reused; valid until given back.
-final class FaceView: @unchecked Sendable {
-    var track: Track!
-    var cropToFrame = Similarity.identity
-    var landmarks = [SIMD2<Float>](repeating: .zero, count: 478)  // crop pixels
-    var presence: Float = 0
-    var agreement: Float = 0
-    var colours = FaceColours()
-    var crop = [UInt8](repeating: 0, count: 256 * 256 * 3)
-    var parsing = [UInt8](repeating: 0, count: 256 * 256)
-    var uvFeatures = [Float](repeating: 0, count: 64 * 64 * 13)
-    var uv = [SIMD2<Float>](repeating: SIMD2(-1, -1), count: 64 * 64)
-    var change = [Float](repeating: 0, count: 256 * 256 * 3)
-    /// Whether the track's last change is shown, instead of one predicted for this frame.
-    var keepsChange = false
-
-    /// Everything that a prediction needs.
-    func copyInputs(of other: FaceView) {
-        (track, cropToFrame, colours) = (other.track, other.cropToFrame, other.colours)
-        // Element by element into memory that is there: an assignment would share, and copy on the next write.
-        func copy<T>(_ from: [T], _ to: inout [T]) { to.withUnsafeMutableBufferPointer { _ = $0.update(fromContentsOf: from) } }
-        copy(other.crop, &crop)
-        copy(other.parsing, &parsing)
-        copy(other.uvFeatures, &uvFeatures)
-        copy(other.uv, &uv)
-    }
-}
-
-/// A face followed over time: its id and temporal state. Touched by the sequential stages only.
-final class Track: @unchecked Sendable {
-    let id: Int
-    var landmarks: [SIMD2<Float>]  // frame pixels, unsmoothed
-    var filter = OneEuroFilter()
-    var lastSeen: Double
-    var missing = 0
-    var colours: FaceColours?
-    /// Change smoothing.
-    var previousChange: [Float] = []
-    var previousCrop: [UInt8] = []
-    /// What the previous change was made of.
-    var previousLook: Look?
-
-    init(id: Int, landmarks: [SIMD2<Float>], time: Double) {
-        self.id = id
-        self.landmarks = landmarks
-        lastSeen = time
-    }
-
-    /// The last change for a new crop, nothing where makeup does not go now.
-    func moveChange(to view: FaceView) {
-        for i in 0..<256 * 256 {
-            let takes = !FaceClass.refusesMakeup[Int(view.parsing[i])]
-            for c in i * 3..<i * 3 + 3 { view.change[c] = takes ? previousChange[c] : 0 }
-        }
-    }
-
-    var box: (low: SIMD2<Float>, high: SIMD2<Float>) {
-        var low = landmarks[0], high = landmarks[0]
-        for p in landmarks {
-            low = pointwiseMin(low, p)
-            high = pointwiseMax(high, p)
-        }
-        return (low, high)
-    }
-
-    /// Intersection of the two boxes over the smaller one.
-    func overlap(_ other: Track) -> Float {
-        let a = box, b = other.box
-        let shared = pointwiseMax(pointwiseMin(a.high, b.high) - pointwiseMax(a.low, b.low), SIMD2(0, 0))
-        let area = { (r: (low: SIMD2<Float>, high: SIMD2<Float>)) in (r.high.x - r.low.x) * (r.high.y - r.low.y) }
-        return shared.x * shared.y / max(min(area(a), area(b)), 1e-6)
-    }
-
-    var size: Float { max((box.high - box.low).max(), 1) }
-
-    var centre: SIMD2<Float> { landmarks[4] }
-}
-
 /// Detects when needed, follows by the previous landmarks, parses. One frame after the other, in order.
 ///
 /// Threads: one thread at a time.
@@ -105,7 +27,9 @@ final class FaceTracker: @unchecked Sendable {
     private let meanPoints: [SIMD2<Float>]
     private let policy: FacePolicy
     private let team: WorkerTeam?
+    private let pool: FaceViewPool
     private var tracks: [Track] = []
+    private var found: [Detection] = []
     private var gone: [(id: Int, centre: SIMD2<Float>, time: Double)] = []
     /// When faces were lost for which no other has come up since.
     private var missing: [Double] = []
@@ -127,7 +51,9 @@ final class FaceTracker: @unchecked Sendable {
 
     private(set) var detectorRuns = 0
 
-    init(precision: Precision, policy: FacePolicy, team: WorkerTeam? = nil) throws {
+    /// - Parameter pool: where the views of `update` come from. Give them back.
+    init(precision: Precision, policy: FacePolicy, pool: FaceViewPool, team: WorkerTeam? = nil) throws {
+        self.pool = pool
         detector = try FaceDetector(weights: Models.faceDetector(precision), precision: precision)
         mesh = try FaceMesh(weights: Models.faceMesh(precision), precision: precision)
         (detector.team, mesh.team) = (team, team)
@@ -141,7 +67,7 @@ final class FaceTracker: @unchecked Sendable {
     /// Whether a face was lost within two seconds, and no other came up in its stead.
     var missesFace: Bool { !missing.isEmpty }
     /// Boxes of the faces that wear no makeup.
-    var others: [(low: SIMD2<Float>, high: SIMD2<Float>)] { bystanders.boxes }
+    func writeOthers(into boxes: inout [(low: SIMD2<Float>, high: SIMD2<Float>)]) { bystanders.write(into: &boxes) }
 
     /// Forgets every face, for a new clip or picture.
     func reset() {
@@ -150,48 +76,54 @@ final class FaceTracker: @unchecked Sendable {
         frameIndex = 0
     }
 
-    /// Faces of the next frame. `time` in seconds; `take` gives an empty view to fill.
-    func update(_ frame: FrameView, time: Double, take: () -> FaceView) -> [FaceView] {
+    /// Faces of the next frame, into `views`, which is empty. `time` in seconds.
+    func update(_ frame: FrameView, time: Double, into views: inout [FaceView]) {
         gone.removeAll { time - $0.time > 2 }
         missing.removeAll { time - $0 > 2 }
-        var views = follow(frame, time, take)
+        follow(frame, time, &views)
         let lost = views.count < tracks.count, due = frameIndex % detectionInterval == 0
         if tracks.isEmpty || lost || watchesOthers || (due && (policy == .primary || tracks.count < policy.limit)) {
-            let found = detect(frame)
-            begin(found, frame, time, take, &views)
-            bystanders.note(found, beside: views.map { $0.track }, time: time)
+            detect(frame)
+            begin(frame, time, &views)
+            bystanders.note(found, beside: views, time: time)
         }
         // A face that was not seen is gone; it may come back under its own id within two seconds.
         for track in tracks where track.lastSeen != time { gone.append((track.id, track.centre, track.lastSeen)) }
-        tracks = views.map { $0.track }
         removeDuplicates(&views)
+        tracks.removeAll(keepingCapacity: true)
+        for view in views { tracks.append(view.track) }
         if let first = tracks.first { place = (first.centre, first.size, time) }
         frameIndex += 1
-        return views
     }
 
     /// Looks for every known face where it was.
-    private func follow(_ frame: FrameView, _ time: Double, _ take: () -> FaceView) -> [FaceView] {
-        tracks.compactMap { track in
-            let view = take()
+    private func follow(_ frame: FrameView, _ time: Double, _ views: inout [FaceView]) {
+        for track in tracks {
+            let view = pool.take()
             if look(frame, at: Alignment.frameToCrop(track.landmarks).inverse, into: view, again: true), mesh.showsFace(starting: false) {
-                return finish(view, track, time)
+                finish(view, track, time)
+                views.append(view)
+            } else {
+                missing.append(time)
+                pool.give(view)
             }
-            track.missing += 1
-            missing.append(time)
-            return nil
         }
     }
 
     /// Takes up detections as new faces, as far as there are places.
-    private func begin(_ found: [Detection], _ frame: FrameView, _ time: Double, _ take: () -> FaceView, _ views: inout [FaceView]) {
-        for detection in policy == .primary ? found.sorted(by: { $0.size > $1.size }) : found where views.count < policy.limit {
+    private func begin(_ frame: FrameView, _ time: Double, _ views: inout [FaceView]) {
+        if policy == .primary { found.sortInPlace { $0.size > $1.size } }
+        for detection in found where views.count < policy.limit {
             if views.contains(where: { detection.isNear($0.track.centre, within: 0.5 * $0.track.size) }) { continue }
             if policy == .primary, !mayBePrimary(detection, time) { continue }
-            let view = take()
-            guard start(frame, detection, view), mesh.showsFace(starting: true) else { continue }
+            let view = pool.take()
+            guard start(frame, detection, view), mesh.showsFace(starting: true) else {
+                pool.give(view)
+                continue
+            }
             let landmarks = view.landmarks.map { view.cropToFrame.apply($0) }
-            views.append(finish(view, revive(landmarks, time), time))
+            finish(view, revive(landmarks, time), time)
+            views.append(view)
             _ = missing.popLast()
         }
     }
@@ -210,13 +142,14 @@ final class FaceTracker: @unchecked Sendable {
     }
 
     private func removeDuplicates(_ views: inout [FaceView]) {
-        var kept: [FaceView] = []
-        for view in views {
-            let twin = kept.contains { $0.track.overlap(view.track) > 0.5 }
-            if !twin { kept.append(view) }
+        var index = 1
+        while index < views.count {
+            if views[..<index].contains(where: { $0.track.overlap(views[index].track) > 0.5 }) {
+                pool.give(views.remove(at: index))
+            } else {
+                index += 1
+            }
         }
-        views = kept
-        tracks = kept.map { $0.track }
     }
 
     private func revive(_ landmarks: [SIMD2<Float>], _ time: Double) -> Track {
@@ -266,7 +199,7 @@ final class FaceTracker: @unchecked Sendable {
 
     /// From a detection to an aligned crop: the five points first, then twice by FaceMesh's own landmarks.
     private func start(_ frame: FrameView, _ detection: Detection, _ view: FaceView) -> Bool {
-        let guess = Similarity.fit(meanPoints, detection.points)
+        let guess = Similarity.fit(meanPoints, detection.points.all)
         // The box tells the size more surely than the points.
         let side = max(detection.high.x - detection.low.x, detection.high.y - detection.low.y)
         let wanted = side * 1.45 / 256
@@ -305,7 +238,8 @@ final class FaceTracker: @unchecked Sendable {
         return Similarity(a: a, b: b, tx: middle.x - (a * 128 - b * 128), ty: middle.y - (b * 128 + a * 128))
     }
 
-    private func detect(_ frame: FrameView) -> [Detection] {
+    /// Fills `found`, in frame pixels.
+    private func detect(_ frame: FrameView) {
         detectorRuns += 1
         let scale = Float(max(frame.width, frame.height)) / 320
         let toFrame = Similarity(
@@ -320,22 +254,18 @@ final class FaceTracker: @unchecked Sendable {
                 for c in 0..<3 { scratchPicture[(y * 320 + x) * 3 + c] = 114 }
             }
         }
-        return detector.run(scratchPicture).map { d in
-            Detection(
-                score: d.score, low: toFrame.apply(d.low), high: toFrame.apply(d.high), points: d.points.map(toFrame.apply))
-        }
+        detector.run(scratchPicture, into: &found)
+        for i in found.indices { found[i].move(by: toFrame) }
     }
 
     /// Smooths, and writes down what the transfer needs.
-    private func finish(_ view: FaceView, _ track: Track, _ time: Double) -> FaceView {
-        track.landmarks = view.landmarks.map { view.cropToFrame.apply($0) }
-        var smooth = track.landmarks
-        track.filter.update(&smooth, scale: track.size, time: time)
-        track.landmarks = smooth
+    private func finish(_ view: FaceView, _ track: Track, _ time: Double) {
+        for i in 0..<478 { track.landmarks[i] = view.cropToFrame.apply(view.landmarks[i]) }
+        let size = track.size
+        track.filter.update(&track.landmarks, scale: size, time: time)
         track.lastSeen = time
-        track.missing = 0
         let toCrop = view.cropToFrame.inverse
-        for i in 0..<478 { view.landmarks[i] = toCrop.apply(smooth[i]) }
+        for i in 0..<478 { view.landmarks[i] = toCrop.apply(track.landmarks[i]) }
         view.track = track
         view.parsing.withUnsafeMutableBufferPointer { out in
             for i in 0..<256 * 256 { out[i] = mesh.parsing[i] }
@@ -349,7 +279,6 @@ final class FaceTracker: @unchecked Sendable {
         let seen = FaceColours.measure(crop: view.crop, average: average, classes: view.parsing)
         view.colours = track.colours.map { $0.moved(towards: seen, by: 0.1) } ?? seen
         track.colours = view.colours
-        return view
     }
 
     private func averageBlocks(_ crop: [UInt8]) { ssatAverage(crop, &average) }

@@ -70,7 +70,7 @@ package final class MeshRasterizer: @unchecked Sendable {
             // Triangles that look away are drawn first, so that whatever faces us covers them.
             keys[t] = depth[i] + depth[j] + depth[k] - (turn > 0 ? 0 : 1000)
         }
-        order.sort { keys[$0] < keys[$1] }
+        order.sortInPlace { keys[$0] < keys[$1] }
         for i in 0..<64 * 64 { uv[i] = SIMD2(-1, -1) }
         for t in order { draw(mesh.triangles[t], landmarks) }
     }

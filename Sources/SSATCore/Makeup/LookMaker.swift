@@ -2,12 +2,13 @@
 ///
 /// Threads: one thread at a time.
 public final class LookMaker: @unchecked Sendable {
+    private let pool = FaceViewPool()
     private let tracker: FaceTracker
     private let network: SSAT
 
     /// - Throws: `SafetensorsError` when the built-in weights are damaged.
     public init(precision: Precision = .int8) throws {
-        tracker = try FaceTracker(precision: precision, policy: .all)
+        tracker = try FaceTracker(precision: precision, policy: .all, pool: pool)
         network = try SSAT(weights: Models.ssatLive(precision), precision: precision)
     }
 
@@ -16,7 +17,9 @@ public final class LookMaker: @unchecked Sendable {
     /// - Throws: `LookError` unless exactly one face is found.
     public func look(from frame: FrameView, path: String) throws -> Look {
         tracker.reset()
-        let views = tracker.update(frame, time: 0) { FaceView() }
+        var views: [FaceView] = []
+        defer { for view in views { pool.give(view) } }
+        tracker.update(frame, time: 0, into: &views)
         let sizes = views.map { $0.track.size }
         guard let largest = sizes.max() else { throw LookError.noFace(path) }
         let clear = zip(views, sizes).filter { $1 > 0.5 * largest }

@@ -15,13 +15,10 @@ public struct Recipe: Sendable, Equatable {
     /// 256x256 weights of the change: region strength inside the makeup-able classes, softened inward, 0 outside and where the mesh is far:
     /// hair or a neck that the parsing takes for the skin of the face stays as it is.
     func weigh(_ view: FaceView, eyeZone: [UInt8], into weight: inout [Float], scratch: inout [Float]) {
-        var table = [Float](repeating: 0, count: FaceClass.allCases.count)
-        for c in FaceClass.allCases where c.takesMakeup {
-            switch c {
-            case .upperLip, .lowerLip: table[Int(c.rawValue)] = lips * strength
-            case .brow: table[Int(c.rawValue)] = brows * strength
-            default: table[Int(c.rawValue)] = skin * strength
-            }
+        var table = SIMD16<Float>(repeating: 0)
+        for value in 0..<FaceClass.makeupTable.count where FaceClass.makeupTable[value] {
+            let ofRegion = FaceClass.isLip(UInt8(value)) ? lips : value == FaceClass.brow.rawValue ? brows : skin
+            table[value] = ofRegion * strength
         }
         let skinWeight = skin * strength, eyeWeight = eyes * strength
         for y in 0..<256 {
@@ -41,7 +38,7 @@ public struct Recipe: Sendable, Equatable {
         }
         soften(&weight, &scratch, passes: 1)
         for i in 0..<256 * 256 where !FaceClass.makeupTable[Int(view.parsing[i])] { weight[i] = 0 }
-        fade(&weight, awayFrom: view.uv)
+        fade(&weight, awayFrom: view.uv, &scratch)
         // The crop's own border fades out, so that no edge shows when a face leaves it.
         for k in 0..<6 {
             let f = Float(k) / 6
@@ -54,20 +51,13 @@ public struct Recipe: Sendable, Equatable {
         }
     }
 
-    /// Full on the mesh, nothing from three cells beside it on. `uv`: 64x64, negative outside the mesh.
-    private func fade(_ weight: inout [Float], awayFrom uv: [SIMD2<Float>]) {
-        withUnsafeTemporaryAllocation(of: Float.self, capacity: 64 * 64 * 2) { space in
+    /// Full on the mesh, a third in the cell beside it, nothing from two cells on. `uv`: 64x64, negative outside the mesh.
+    private func fade(_ weight: inout [Float], awayFrom uv: [SIMD2<Float>], _ scratch: inout [Float]) {
+        scratch.withUnsafeMutableBufferPointer { space in
             let near = space.baseAddress!, scratch = near + 64 * 64
-            for cell in 0..<64 * 64 { near[cell] = Self.isNear(uv, cell % 64, cell / 64) ? 1 : 0 }
+            for cell in 0..<64 * 64 { near[cell] = uv[cell].x >= 0 ? 4 / 3.0 : 0 }
             ssat_soften(near, 64, scratch)
-            for i in 0..<256 * 256 where weight[i] != 0 { weight[i] *= near[i / 256 / 4 * 64 + i % 256 / 4] }
+            for i in 0..<256 * 256 where weight[i] != 0 { weight[i] *= min(near[i / 256 / 4 * 64 + i % 256 / 4], 1) }
         }
-    }
-
-    private static func isNear(_ uv: [SIMD2<Float>], _ x: Int, _ y: Int) -> Bool {
-        for v in max(y - 1, 0)...min(y + 1, 63) {
-            for u in max(x - 1, 0)...min(x + 1, 63) where uv[v * 64 + u].x >= 0 { return true }
-        }
-        return false
     }
 }

@@ -5,8 +5,20 @@ import Foundation
 public struct Detection: Sendable {
     public var score: Float
     public var low, high: SIMD2<Float>
-    /// Eyes, nose tip, mouth corners; picture order for an upright face.
-    public var points: [SIMD2<Float>]
+    public var points: Points
+
+    /// Picture order for an upright face: the eye on the left is the person's right one.
+    public struct Points: Sendable {
+        public var rightEye, leftEye, nose, rightMouth, leftMouth: SIMD2<Float>
+        var all: [SIMD2<Float>] { [rightEye, leftEye, nose, rightMouth, leftMouth] }
+    }
+
+    mutating func move(by t: Similarity) {
+        (low, high) = (t.apply(low), t.apply(high))
+        points = Points(
+            rightEye: t.apply(points.rightEye), leftEye: t.apply(points.leftEye), nose: t.apply(points.nose), rightMouth: t.apply(points.rightMouth),
+            leftMouth: t.apply(points.leftMouth))
+    }
 
     func overlap(_ other: Detection) -> Float {
         let size = pointwiseMax(pointwiseMin(high, other.high) - pointwiseMax(low, other.low), .zero)
@@ -27,6 +39,7 @@ package final class FaceDetector: @unchecked Sendable {
     private let precision: Precision
     private let picture: Tensor
     package let heads: [Tensor]
+    private var found: [Detection] = []
 
     package init(weights: Safetensors, precision: Precision, instructionSet: InstructionSet = .current) throws {
         self.precision = precision
@@ -47,8 +60,8 @@ package final class FaceDetector: @unchecked Sendable {
     }
 
     /// - Parameter rgb: 320x320x3 R'G'B' bytes.
-    /// - Returns: faces, best first, overlapping ones removed.
-    package func run(_ rgb: UnsafePointer<UInt8>, threshold: Float = 0.5) -> [Detection] {
+    /// - Parameter kept: becomes the faces, best first, overlapping ones removed.
+    package func run(_ rgb: UnsafePointer<UInt8>, threshold: Float = 0.5, into kept: inout [Detection]) {
         let size = Int32(Self.size)
         if precision == .int8 {
             ssat_picture_to_tensor_u8(rgb, size, network.bytes(picture), Int32(picture.rowStride), Int32(picture.pixelStride))
@@ -57,24 +70,26 @@ package final class FaceDetector: @unchecked Sendable {
         }
         network.run()
         let logit = log(threshold / (1 - threshold))
-        var found: [Detection] = []
-        for (stride, head) in zip([Float(8), 16, 32], heads) {
+        found.removeAll(keepingCapacity: true)
+        for (index, head) in heads.enumerated() {
+            let stride = Float(8 << index)
             for y in 0..<head.height {
                 for x in 0..<head.width {
                     let m = network.floats(head) + y * head.rowStride + x * head.pixelStride
                     if m[0] < logit { continue }
                     let c = SIMD2(Float(x) + 0.5, Float(y) + 0.5) * stride
+                    func point(_ index: Int) -> SIMD2<Float> { c + SIMD2(m[5 + 2 * index], m[6 + 2 * index]) * stride }
                     found.append(
                         Detection(
                             score: 1 / (1 + exp(-m[0])), low: c - SIMD2(m[1], m[2]) * stride, high: c + SIMD2(m[3], m[4]) * stride,
-                            points: (0..<5).map { c + SIMD2(m[5 + 2 * $0], m[6 + 2 * $0]) * stride }))
+                            points: Detection.Points(
+                                rightEye: point(0), leftEye: point(1), nose: point(2), rightMouth: point(3), leftMouth: point(4))))
                 }
             }
         }
-        found.sort { $0.score > $1.score }
-        var kept: [Detection] = []
+        found.sortInPlace { $0.score > $1.score }
+        kept.removeAll(keepingCapacity: true)
         for f in found where kept.allSatisfy({ $0.overlap(f) < 0.4 }) { kept.append(f) }
-        return kept
     }
 
     package func value(_ head: Int, _ y: Int, _ x: Int, _ c: Int) -> Float {

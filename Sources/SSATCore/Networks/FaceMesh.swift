@@ -73,21 +73,23 @@ package final class FaceMesh: @unchecked Sendable {
 
     /// Share of the eyes' and lips' landmarks that lie on eyes and lips of the parsing, or on something before them, 0...1. Near
     /// 0 when a face is looked at the wrong way round, where the landmarks fall back on a mean face.
-    var agreement: Float { hits(eyes: [.eye, .cover], lips: [.upperLip, .lowerLip, .cover]) }
+    var agreement: Float { hits(orCover: true) }
 
     /// The same for eyes and lips that can be seen: sunglasses leave the lips, a mask leaves the eyes. Letters and patterns are
     /// taken for a covered face.
-    var uncovered: Float { hits(eyes: [.eye], lips: [.upperLip, .lowerLip]) }
+    var uncovered: Float { hits(orCover: false) }
 
-    private func hits(eyes: [FaceClass], lips: [FaceClass]) -> Float {
-        func count(_ points: [Int], _ classes: [FaceClass]) -> Int {
+    private func hits(orCover: Bool) -> Float {
+        func count(_ points: [Int], _ isKind: (UInt8) -> Bool) -> Int {
             points.count { index in
                 let p = landmarks[index]
                 guard p.x >= 0, p.y >= 0, p.x < 256, p.y < 256 else { return false }
-                return classes.contains { $0.rawValue == parsing[Int(p.y) * 256 + Int(p.x)] }
+                let seen = parsing[Int(p.y) * 256 + Int(p.x)]
+                return isKind(seen) || orCover && seen == FaceClass.cover.rawValue
             }
         }
-        return Float(count(Self.eyePoints, eyes) + count(Self.lipPoints, lips)) / Float(Self.eyePoints.count + Self.lipPoints.count)
+        let hits = count(Self.eyePoints) { $0 == FaceClass.eye.rawValue } + count(Self.lipPoints, FaceClass.isLip)
+        return Float(hits) / Float(Self.eyePoints.count + Self.lipPoints.count)
     }
 
     /// Irises; the middle lines of both lips.

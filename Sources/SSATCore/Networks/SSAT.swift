@@ -35,8 +35,8 @@ package final class SSAT: @unchecked Sendable {
     private var scratch = [Float](repeating: 0, count: 64 * 64 * 8)
     private var wide = [Float](repeating: 0, count: Int(SSAT_ASSEMBLE_SCRATCH))
     private var reduced = [UInt8](repeating: 0, count: size * size)
-    /// Of the crop that was encoded last.
-    package private(set) var faceColours = FaceColours()
+    /// Of the crop that was encoded last. Measured anew each time: a video's frames have those of their tracks.
+    package var faceColours: FaceColours { FaceColours.measure(crop: crop, average: average, classes: reduced) }
 
     /// Hides the correspondence type from the package interface.
     package final class Box { let value = SymmetricCorrespondence() }
@@ -95,7 +95,6 @@ package final class SSAT: @unchecked Sendable {
         ssat_average_blocks(crop, &average)
         ssat_luma_around(average, &around, &scratch)
         self.crop.withUnsafeMutableBufferPointer { $0.baseAddress!.update(from: crop, count: $0.count) }
-        faceColours = FaceColours.measure(crop: crop, average: average, classes: classes)
         network.run(encoding)
         let map = network.floats(keys)
         correspondence.value.prepare(keys: map, rowStride: keys.rowStride, pixelStride: keys.pixelStride, parsing: classes)
@@ -105,7 +104,7 @@ package final class SSAT: @unchecked Sendable {
 
     /// The look of the crop that was encoded last.
     package func makeLook() -> Look {
-        let own = faceColours.skin
+        let face = faceColours, own = face.skin
         withUnsafeBytes(of: (own.x, own.y, own.z)) {
             let colour = $0.bindMemory(to: Float.self).baseAddress!
             for cell in 0..<64 * 64 { store(colour, 3, skinMap, cell / 64, cell % 64) }
@@ -125,7 +124,7 @@ package final class SSAT: @unchecked Sendable {
         SymmetricCorrespondence.normalize(
             network.floats(keys), rowStride: keys.rowStride, pixelStride: keys.pixelStride, positions: positions,
             into: &normalized)
-        return Look(keys: normalized, values: values, colours: faceColours, lipPaint: lipPaint())
+        return Look(keys: normalized, values: values, colours: face, lipPaint: lipPaint())
     }
 
     /// Opacity and paint of the look's lips for those of `own`. What the paint does not hide of the reference's lips comes along as a

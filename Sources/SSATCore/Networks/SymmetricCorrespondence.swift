@@ -35,23 +35,25 @@ final class SymmetricCorrespondence: @unchecked Sendable {
     static func normalize(
         _ keys: UnsafePointer<Float>, rowStride: Int, pixelStride: Int, positions: [Int32], into output: inout [Float]
     ) {
-        var mean = [Float](repeating: 0, count: channels)
-        for y in 0..<grid {
-            for x in 0..<grid {
-                let k = keys + y * rowStride + x * pixelStride
-                for c in 0..<channels { mean[c] += k[c] }
+        withUnsafeTemporaryAllocation(of: Float.self, capacity: channels) { mean in
+            mean.initialize(repeating: 0)
+            for y in 0..<grid {
+                for x in 0..<grid {
+                    let k = keys + y * rowStride + x * pixelStride
+                    for c in 0..<channels { mean[c] += k[c] }
+                }
             }
-        }
-        for c in 0..<channels { mean[c] /= Float(grid * grid) }
-        for (row, position) in positions.enumerated() {
-            let k = keys + Int(position) / grid * rowStride + Int(position) % grid * pixelStride
-            var sum: Float = 0
-            for c in 0..<channels {
-                let d = k[c] - mean[c]
-                sum += d * d
+            for c in 0..<channels { mean[c] /= Float(grid * grid) }
+            for (row, position) in positions.enumerated() {
+                let k = keys + Int(position) / grid * rowStride + Int(position) % grid * pixelStride
+                var sum: Float = 0
+                for c in 0..<channels {
+                    let d = k[c] - mean[c]
+                    sum += d * d
+                }
+                let inverse = 1 / max(sum.squareRoot(), 1e-12)
+                for c in 0..<channels { output[row * channels + c] = (k[c] - mean[c]) * inverse }
             }
-            let inverse = 1 / max(sum.squareRoot(), 1e-12)
-            for c in 0..<channels { output[row * channels + c] = (k[c] - mean[c]) * inverse }
         }
     }
 

@@ -1,0 +1,39 @@
+import Synchronization
+
+/// One face of one frame: its aligned crop and what FaceMesh saw in it. Reused; valid until given back.
+final class FaceView: @unchecked Sendable {
+    var track: Track!
+    var cropToFrame = Similarity.identity
+    var landmarks = [SIMD2<Float>](repeating: .zero, count: 478)  // crop pixels
+    var presence: Float = 0
+    var agreement: Float = 0
+    var colours = FaceColours()
+    var crop = [UInt8](repeating: 0, count: 256 * 256 * 3)
+    var parsing = [UInt8](repeating: 0, count: 256 * 256)
+    var uvFeatures = [Float](repeating: 0, count: 64 * 64 * 13)
+    var uv = [SIMD2<Float>](repeating: SIMD2(-1, -1), count: 64 * 64)
+    var change = [Float](repeating: 0, count: 256 * 256 * 3)
+    /// Whether the track's last change is shown, instead of one predicted for this frame.
+    var keepsChange = false
+
+    /// Everything that a prediction needs.
+    func copyInputs(of other: FaceView) {
+        (track, cropToFrame, colours) = (other.track, other.cropToFrame, other.colours)
+        // Element by element into memory that is there: an assignment would share, and copy on the next write.
+        func copy<T>(_ from: [T], _ to: inout [T]) { to.withUnsafeMutableBufferPointer { _ = $0.update(fromContentsOf: from) } }
+        copy(other.crop, &crop)
+        copy(other.parsing, &parsing)
+        copy(other.uvFeatures, &uvFeatures)
+        copy(other.uv, &uv)
+    }
+}
+
+/// Views to fill, kept for the next frames once they are given back.
+///
+/// Threads: any.
+final class FaceViewPool: Sendable {
+    private let spare = Mutex<[FaceView]>([])
+
+    func take() -> FaceView { spare.withLock { $0.popLast() } ?? FaceView() }
+    func give(_ view: FaceView) { spare.withLock { $0.append(view) } }
+}

@@ -1,0 +1,48 @@
+/// A face followed over time: its id and temporal state. Touched by the sequential stages only.
+final class Track: @unchecked Sendable {
+    let id: Int
+    var landmarks: [SIMD2<Float>]  // frame pixels, smoothed
+    var filter = OneEuroFilter()
+    var lastSeen: Double
+    var colours: FaceColours?
+    /// Change smoothing.
+    var previousChange: [Float] = []
+    var previousCrop: [UInt8] = []
+    /// What the previous change was made of.
+    var previousLook: Look?
+
+    init(id: Int, landmarks: [SIMD2<Float>], time: Double) {
+        self.id = id
+        self.landmarks = landmarks
+        lastSeen = time
+    }
+
+    /// The last change for a new crop, nothing where makeup does not go now.
+    func moveChange(to view: FaceView) {
+        for i in 0..<256 * 256 {
+            let takes = !FaceClass.refusesMakeup[Int(view.parsing[i])]
+            for c in i * 3..<i * 3 + 3 { view.change[c] = takes ? previousChange[c] : 0 }
+        }
+    }
+
+    var box: (low: SIMD2<Float>, high: SIMD2<Float>) {
+        var low = landmarks[0], high = landmarks[0]
+        for p in landmarks {
+            low = pointwiseMin(low, p)
+            high = pointwiseMax(high, p)
+        }
+        return (low, high)
+    }
+
+    /// Intersection of the two boxes over the smaller one.
+    func overlap(_ other: Track) -> Float {
+        let a = box, b = other.box
+        let shared = pointwiseMax(pointwiseMin(a.high, b.high) - pointwiseMax(a.low, b.low), SIMD2(0, 0))
+        let area = { (r: (low: SIMD2<Float>, high: SIMD2<Float>)) in (r.high.x - r.low.x) * (r.high.y - r.low.y) }
+        return shared.x * shared.y / max(min(area(a), area(b)), 1e-6)
+    }
+
+    var size: Float { max((box.high - box.low).max(), 1) }
+
+    var centre: SIMD2<Float> { landmarks[4] }
+}
