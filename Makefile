@@ -2,9 +2,10 @@
 PREFIX ?= /usr/local
 PACKAGES = libavcodec-dev libavformat-dev libavutil-dev libswscale-dev libswresample-dev libv4l-dev pkg-config ffmpeg
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+PYTHON ?= python3
 BINARY = .build/release/ssat-live
 
-.PHONY: setup build demo test test-training test-webcam soak-webcam bench bench-kernels install uninstall
+.PHONY: setup build demo test test-training test-webcam soak-webcam bench bench-kernels bench-peers install uninstall
 
 setup:
 	@dpkg -s $(PACKAGES) >/dev/null 2>&1 || ($(SUDO) apt-get update -qq && DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -qq $(PACKAGES))
@@ -35,7 +36,12 @@ soak-webcam: build
 	Benchmarks/soak_webcam.sh $(or $(MINUTES),10)
 
 bench: build
-	$(BINARY) bench samples/astronaut.mp4 -r samples/plum.jpg
+	$(BINARY) bench
+	$(BINARY) bench --networks
+
+# Other runtimes beside ours, in turns. PYTHON has Benchmarks/requirements.txt.
+bench-peers: build
+	$(PYTHON) Benchmarks/peers.py
 
 install: build
 	install -D $(BINARY) $(DESTDIR)$(PREFIX)/bin/ssat-live

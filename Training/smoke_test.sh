@@ -23,6 +23,8 @@ run seen_pairs --pairs "$work/pairs" --shard 0 --checkpoint "$work/mesh/last.pt"
 for steps in 2 3; do
   run train_makeup_encoder --pairs "$work/pairs" --shards 0 --out "$work/encoder" --warm-start checkpoints/ssat_live.safetensors --steps $steps --batch 2
   run train_ssat --pairs "$work/pairs" --shards 0 --out "$work/ssat" --warm-start "$work/encoder/last.pt" --steps $steps --batch 2
+  run train_ssat --pairs "$work/pairs" --shards 0 --out "$work/paper" --warm-start "$work/encoder/last.pt" --steps $steps --batch 2 \
+    --spatial-profile 1 --adversarial 0.1 --cycle 1 --self-reconstruction 1
 done
 mkdir -p "$work/models" "$work/fixtures"
 run export_mesh "$work/models"

@@ -2,26 +2,35 @@ import Foundation
 
 /// How fast this machine filters, measured without a picture: the networks' time does not depend on what they see.
 public struct FilterSpeed: Sendable {
-    /// Milliseconds that a 1280x720 frame with one face takes.
-    public let milliseconds: Double
+    /// Milliseconds of the steps of one frame with one face that is followed: cut it out and find its landmarks and parts, predict
+    /// the change, add it to the frame.
+    public let find, transfer, composite: Double
+    /// Milliseconds that a frame takes.
+    public var milliseconds: Double { find + transfer + composite }
     public var framesPerSecond: Double { 1000 / milliseconds }
 
-    /// Takes about a second.
-    /// - Parameter team: threads that share a frame.
-    /// - Throws: `SafetensorsError` when the built-in weights are damaged.
-    public static func measure(team: Int, frames: Int = 20) throws -> FilterSpeed {
-        FilterSpeed(milliseconds: try MakeupFilter(look: inventedLook(), team: team).millisecondsPerFrame(frames: frames))
+    fileprivate init(_ seconds: SIMD3<Double>) {
+        (find, transfer, composite) = (seconds.x * 1000, seconds.y * 1000, seconds.z * 1000)
     }
 
-    private static func inventedLook() -> Look {
+    /// Takes about a second.
+    /// - Parameters:
+    ///   - width, height: of the frame, 4:2:0, at least 512 pixels each.
+    ///   - team: threads that share a frame.
+    /// - Throws: `SafetensorsError` when the built-in weights are damaged.
+    public static func measure(width: Int = 1280, height: Int = 720, team: Int, frames: Int = 20) throws -> FilterSpeed {
+        try MakeupFilter(look: inventedLook(), team: team).speed(width: width, height: height, frames: frames)
+    }
+
+    fileprivate static func inventedLook() -> Look {
         let count = 1300, channels = SymmetricCorrespondence.channels
         var random = SystemRandomNumberGenerator()
         func values() -> [Float] { (0..<count * channels).map { _ in .random(in: -0.2...0.2, using: &random) } }
         return Look(keys: values(), values: values(), colours: FaceColours(), lipPaint: .zero)
     }
 
-    /// Skin in an oval as large as a face is in its crop, in the middle of a 720p frame.
-    fileprivate static func inventedFace() -> FaceView {
+    /// Skin in an oval as large as a face is in its crop, in the middle of a frame.
+    fileprivate static func inventedFace(_ width: Int, _ height: Int) -> FaceView {
         let view = FaceView()
         for y in 0..<256 {
             for x in 0..<256 {
@@ -29,41 +38,62 @@ public struct FilterSpeed: Sendable {
                 view.parsing[y * 256 + x] = u * u + v * v < 1 ? FaceClass.skin.rawValue : FaceClass.background.rawValue
             }
         }
-        view.cropToFrame = Similarity(a: 2, b: 0, tx: 384, ty: 104)
-        view.track = Track(id: 0, landmarks: [SIMD2<Float>](repeating: SIMD2(640, 360), count: 478), time: 0)
+        let scale = Float(height) / 360
+        view.cropToFrame = Similarity(a: scale, b: 0, tx: Float(width) / 2 - 128 * scale, ty: Float(height) / 2 - 128 * scale)
+        let middle = SIMD2(Float(width), Float(height)) / 2
+        view.track = Track(id: 0, landmarks: [SIMD2<Float>](repeating: middle, count: 478), time: 0)
         return view
     }
 }
 
 extension MakeupFilter {
-    /// Milliseconds that a 1280x720 frame with one face takes with the look that is worn: of so many frames, or of those that half a
-    /// second is enough for. Before the first frame.
-    public func millisecondsPerFrame(frames: Int = 6) -> Double {
-        let view = FilterSpeed.inventedFace(), (width, height) = (1280, 720)
+    /// Of so many frames of 1280x720 with the look that is worn, or of those that half a second is enough for. Before the first frame.
+    public func millisecondsPerFrame(frames: Int = 6) -> Double { speed(width: 1280, height: 720, frames: frames).milliseconds }
+
+    /// Of a picture with a face, as if it came again and again: it is filtered so many times. Before the first frame.
+    public func speed(on frame: FrameView, frames: Int) -> FilterSpeed {
+        func seconds(_ index: Int) -> SIMD3<Double> {
+            let began = Date(), analysis = analyze(frame, time: Double(index) / 30), found = Date()
+            transfer(analysis)
+            let predicted = Date()
+            finish(frame, analysis)
+            return SIMD3(found.timeIntervalSince(began), predicted.timeIntervalSince(found), Date().timeIntervalSince(predicted))
+        }
+        let warmingUp = 5
+        for index in 0..<warmingUp { _ = seconds(index) }
+        return FilterSpeed((0..<frames).reduce(SIMD3(repeating: 0)) { $0 + seconds(warmingUp + $1) } / Double(frames))
+    }
+
+    fileprivate func speed(width: Int, height: Int, frames: Int) -> FilterSpeed {
+        let view = FilterSpeed.inventedFace(width, height)
         var samples = [UInt8](repeating: 120, count: width * height * 3 / 2)
         return samples.withUnsafeMutableBufferPointer { buffer in
             let luma = buffer.baseAddress!, chroma = luma + width * height
             let frame = FrameView(
                 width: width, height: height, planes: [luma, chroma, chroma + width * height / 4], strides: [width, width / 2, width / 2],
                 chromaShift: (1, 1), bitDepth: 8, matrix: .bt709, fullRange: false)
-            follow(view, in: frame)  // memory is touched, processors are awake
+            _ = follow(view, in: frame)  // memory is touched, processors are awake
             let began = Date()
-            var done = 0, seconds = 0.0
+            var done = 0.0, total = SIMD3<Double>(repeating: 0)
             repeat {
-                follow(view, in: frame)
-                (done, seconds) = (done + 1, Date().timeIntervalSince(began))
-            } while done < frames && seconds < 0.5
-            return seconds * 1000 / Double(done)
+                total += follow(view, in: frame)
+                done += 1
+            } while done < Double(frames) && Date().timeIntervalSince(began) < 0.5
+            return FilterSpeed(total / done)
         }
     }
 
-    /// What every frame with a known face costs, but for smoothing its landmarks.
-    private func follow(_ view: FaceView, in frame: FrameView) {
+    /// Seconds of what every frame with a known face costs, but for smoothing its landmarks.
+    private func follow(_ view: FaceView, in frame: FrameView) -> SIMD3<Double> {
         let analysis = Analysis()
         analysis.outfit = Outfit(look: look, recipe: recipe)
+        let began = Date()
         tracker.see(view, in: frame)
         analysis.views = [view]
+        let found = Date()
         transfer(analysis)
+        let predicted = Date()
         finish(frame, analysis)
+        return SIMD3(found.timeIntervalSince(began), predicted.timeIntervalSince(found), Date().timeIntervalSince(predicted))
     }
 }

@@ -29,9 +29,10 @@ wait_for() { # SECONDS CONDITION...
 }
 stop() { kill "$@" 2>/dev/null; wait "$@" 2>/dev/null; }
 has_format() { v4l2-ctl -d "$1" --get-fmt-video 2>/dev/null | grep -q "$2"; }
-play() { # CLIP [WIDTH HEIGHT FORMAT]: as the camera at /dev/video20, until stopped
+play() { # CLIP [WIDTH HEIGHT FORMAT]: as the camera at /dev/video20, until stopped. It is a camera from the first picture on.
+  : >/tmp/play.log
   "$rig" play /dev/video20 "$work/$1" ${2:-$W} ${3:-$H} 4 ${4:-YUYV} >/tmp/play.log 2>&1 & player=$!
-  wait_for 20 has_format /dev/video20 "${2:-$W}/${3:-$H}"
+  wait_for 60 grep -q playing /tmp/play.log
 }
 # webcam with these options, in the background; its process is $program. Every picture with its own prediction: aside, one would take
 # longer here than a picture may be old, and measuring which is better takes long, too.
@@ -44,6 +45,12 @@ record() { # DEVICE COUNT FILE [SECONDS] [KIND]: once there is a writer
   "$rig" read "$1" "$2" "${4:-120}" "$3" $5
 }
 shows() { record "$1" 1 /tmp/one.yuv 3 picture; }      # DEVICE: whether it shows something else than the placeholder
+frame_bytes=$((W * H * 3 / 2))
+grew_by() { [ $(stat -c %s "$2" 2>/dev/null || echo 0) -ge $(($3 + $1 * frame_bytes)) ]; } # FRAMES FILE BYTES: a recording, since it had BYTES
+blurred_since() { # BYTES FILE: two blurred frames
+  tail -c +$(($1 + 1)) "$2" >/tmp/since.yuv
+  [ "$(number blurred "$("$rig" compare /tmp/since.yuv /tmp/since.yuv $W $H)")" -ge 2 ]
+}
 judge() { detail=$("$rig" compare /tmp/bare.yuv "$1" $W $H); }
 holds() { ls -l /proc/$program/fd 2>/dev/null | grep -q "$1"; }
 lets_go() { ! holds "$1"; }
@@ -116,8 +123,9 @@ part_makeup() {
   play clip.yuyv
   start -d /dev/video20 -o /dev/video22
   wait_for 240 shows /dev/video22
-  record /dev/video22 100000 /tmp/killed.yuv 12 >/tmp/killed.log & local reader=$!
-  sleep 6; kill -9 $program; wait $program 2>/dev/null; wait $reader
+  "$rig" read /dev/video22 100000 600 /tmp/killed.yuv & local reader=$!
+  wait_for 240 grew_by 2 /tmp/killed.yuv 0
+  kill -9 $program; wait $program 2>/dev/null; sleep 3; stop $reader
   judge /tmp/killed.yuv
   check "killed in the middle, nothing bare is left" test "$(number bare "$detail")" = 0 -a "$(($(number flat "$detail") + $(number made-up "$detail")))" -ge 1
   stop $player
@@ -128,10 +136,11 @@ part_plumbing() {
   play noface.yuyv
   start -d /dev/video20 -o /dev/video22
   wait_for 120 shows /dev/video22
-  record /dev/video22 100000 /tmp/across.yuv 30 >/tmp/across.log & local reader=$!
-  sleep 3; stop $program
+  "$rig" read /dev/video22 100000 600 /tmp/across.yuv >/tmp/across.log & local reader=$!
+  wait_for 120 grew_by 3 /tmp/across.yuv 0; stop $program
+  local before; before=$(stat -c %s /tmp/across.yuv)
   start -d /dev/video20 -o /dev/video22
-  wait $reader
+  wait_for 240 blurred_since $before /tmp/across.yuv; stop $reader
   detail="$(cat /tmp/across.log); $("$rig" compare /tmp/across.yuv /tmp/across.yuv $W $H)"
   check "the writer starts again under a reader" eval 'grep -qE "^${W}x$H YU12 [0-9]+ frames;" <<<"$detail" && [ $(number flat "$detail") -ge 2 ] && [ $(number blurred "$detail") -ge 2 ]'
   # 0.12 tells readers sRGB whatever it is told.

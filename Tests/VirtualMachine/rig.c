@@ -1,8 +1,10 @@
 // The other programs of the tests: one that plays a clip into a loopback device as a camera would, one that reads a device as a
 // video call would, one that compares recordings. Plain V4L2, nothing of ssat-live.
-//   rig play DEVICE FILE WIDTH HEIGHT FPS FORMAT YUYV, GREY or MJPG frames, over and over, until killed
+//   rig play DEVICE FILE WIDTH HEIGHT FPS FORMAT YUYV, GREY or MJPG frames, over and over, until killed; says
+//                                                "playing" after the first
 //   rig read DEVICE COUNT SECONDS FILE [KIND]    whole frames as the device gives them until COUNT have come (of KIND: picture is
 //                                                what is not the placeholder, flat is what is); prints format and how many in all
+//                                                before it ends, also when it is told to (SIGTERM)
 //   rig size DEVICE WIDTH HEIGHT                 sets an output's format (YU12), as another program would, and leaves it
 //   rig watch DEVICE SECONDS                     opens and streams for so long, keeps nothing
 //   rig compare BARE MADE WIDTH HEIGHT           YU12 recordings; see below
@@ -10,6 +12,7 @@
 #include <fcntl.h>
 #include <linux/videodev2.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,7 +49,7 @@ static long jpeg_length(const unsigned char *all, long at, long size) {
 
 static int play(char **a) {
   static unsigned char all[8 << 20];
-  int width = atoi(a[2]), height = atoi(a[3]), jpeg = !strcmp(a[5], "MJPG");
+  int width = atoi(a[2]), height = atoi(a[3]), jpeg = !strcmp(a[5], "MJPG"), begun = 0;
   unsigned format = v4l2_fourcc(a[5][0], a[5][1], a[5][2], a[5][3]);
   FILE *file = fopen(a[1], "rb");
   int device = open_output(a[0], width, height, format);
@@ -59,6 +62,7 @@ static int play(char **a) {
       continue;
     }
     if (write(device, all + at, length) != length) return fail("write");
+    if (!begun) begun = printf("playing\n");
     at += length;
     usleep((useconds_t)(1e6 / atof(a[4])));
   }
@@ -83,6 +87,9 @@ static int is_flat(const unsigned char *frame, long size, unsigned format) {
   return highest - lowest < 3;
 }
 
+static volatile sig_atomic_t told_to_end;
+static void end(int signal) { told_to_end = signal; }
+
 /// Streams from a device by mapped buffers; writes whole frames to `out` unless it is null. `kind`: which frames count.
 static int stream(const char *path, int count, double seconds, FILE *out, const char *kind) {
   int device = open(path, O_RDWR | O_NONBLOCK);
@@ -99,11 +106,12 @@ static int stream(const char *path, int count, double seconds, FILE *out, const 
   }
   int type = r.type;
   if (ioctl(device, VIDIOC_STREAMON, &type) < 0) return fail("start");
+  signal(SIGTERM, end);
   unsigned fourcc = f.fmt.pix.pixelformat;
   printf("%ux%u %.4s", f.fmt.pix.width, f.fmt.pix.height, (char *)&fourcc);
   int got = 0, counted = 0;
   long long last = -1;
-  for (double end = now() + seconds; counted < count && now() < end;) {
+  for (double until = now() + seconds; counted < count && now() < until && !told_to_end;) {
     struct pollfd p = {device, POLLIN, 0};
     if (poll(&p, 1, 200) <= 0) continue;
     struct v4l2_buffer b = {.type = r.type, .memory = r.memory};
@@ -115,7 +123,7 @@ static int stream(const char *path, int count, double seconds, FILE *out, const 
     if (time < last) printf(" BACKWARDS");
     last = time;
     if (b.bytesused != f.fmt.pix.sizeimage) printf(" SHORT");
-    if (out) fwrite(memory[b.index], 1, b.bytesused, out);
+    if (out) fwrite(memory[b.index], 1, b.bytesused, out), fflush(out);
     got++;
     counted += !kind || is_flat(memory[b.index], b.bytesused, fourcc) == !strcmp(kind, "flat");
     ioctl(device, VIDIOC_QBUF, &b);

@@ -15,9 +15,12 @@ import torch.nn.functional as F
 
 from .checkpoint import save, weights
 from .face_zones import CHEEK_ZONE, EYE_ZONE
+from .losses.adversarial import Judges
+from .losses.consistency import cycle_loss, self_reconstruction_loss
 from .losses.correspondence import semantic_loss, uv_loss
 from .losses.paint import paint_loss
 from .losses.reconstruction import gradient_loss, lowpass_loss, pixel_loss, zone_loss
+from .losses.spatial_profile import spatial_profile_loss
 from .networks.ssat_live import CLASSES, SSATLive, from_notebook, widen
 from .transfer import lips_share, skin_colour, transfer
 
@@ -107,6 +110,26 @@ def losses(network, batch, autocast):
     return terms, t
 
 
+def paper_losses(network, batch, t, weights, judges, autocast):
+    """The paper's losses that a pair with a known answer does not need (section 3.4), each with a weight; 0 leaves it out."""
+    terms = {}
+    if weights["spatial_profile"]:
+        terms["spatial_profile"] = weights["spatial_profile"] * (
+            spatial_profile_loss(t.output_a, batch["a"], batch["ga"]) + spatial_profile_loss(t.output_b, batch["b"], batch["gb"]))
+    if judges:
+        judges.learn(batch, t.output_a, t.output_b)
+        terms["adversarial"] = weights["adversarial"] * judges.loss(t.output_a, t.output_b)
+    with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+        if weights["cycle"]:
+            terms["cycle"] = weights["cycle"] * cycle_loss(network, batch, t.output_a, t.output_b)
+        if weights["self_reconstruction"]:
+            terms["self_reconstruction"] = weights["self_reconstruction"] * self_reconstruction_loss(network, batch)
+    return terms
+
+
+PAPER_LOSSES = ("spatial_profile", "adversarial", "cycle", "self_reconstruction")
+
+
 def lab(x):
     return np.stack([cv2.cvtColor(np.ascontiguousarray(i), cv2.COLOR_RGB2LAB) for i in x.permute(0, 2, 3, 1).float().clamp(0, 1).numpy()])
 
@@ -170,6 +193,8 @@ def main():
     arguments.add_argument("--rate", type=float, default=1.2e-3)
     arguments.add_argument("--warm-start", help="a checkpoint of this script or of the lab notebook")
     arguments.add_argument("--freeze-keys", action="store_true", help="train the makeup encoder and the decoder only")
+    for name in PAPER_LOSSES:
+        arguments.add_argument(f"--{name.replace('_', '-')}", type=float, default=0.0, help="weight of this loss of the paper")
     arguments.add_argument("--threads", type=int, default=0, help="0: two, or one while something else runs")
     arguments.add_argument("--precision", choices=("auto", "float32", "bfloat16"), default="auto", help="auto: the faster on this machine, by a few steps of each")
     o = arguments.parse_args()
@@ -180,7 +205,7 @@ def main():
     pairs, held_out = Pairs(o.pairs, o.shards.split(",")), Pairs(o.pairs, [o.validation_shard])
     network = SSATLive().to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(network.parameters(), o.rate, weight_decay=1e-4, betas=(0.9, 0.99))
-    step, average, elapsed = 0, None, 0.0
+    step, average, elapsed, state = 0, None, 0.0, None
     if (out / "last.pt").exists():
         state = torch.load(out / "last.pt")
         network.load_state_dict(state["network"]), optimizer.load_state_dict(state["optimizer"])
@@ -194,6 +219,10 @@ def main():
     torch.set_num_threads(threads_available(o.threads))
     autocast = bfloat16_is_faster(pairs, o.batch) if o.precision == "auto" else o.precision == "bfloat16"
     print("bfloat16" if autocast else "float32", flush=True)
+    paper = {name: getattr(o, name) for name in PAPER_LOSSES}
+    judges = Judges() if o.adversarial else None
+    if judges and state and state.get("judges"):
+        judges.load_state_dict(state["judges"]), judges.optimizer.load_state_dict(state["judges_optimizer"])
     evaluated = SSATLive().to(memory_format=torch.channels_last)
     random = np.random.default_rng(step + 1)
     log = open(out / "log.csv", "a", newline="")
@@ -208,7 +237,8 @@ def main():
         batch = pairs.batch(random.integers(0, len(pairs), o.batch), random.random(o.batch) < SEEN_SHARE)
         if random.random() < 0.5:
             batch = mirrored(batch)
-        terms, _ = losses(network, batch, autocast)
+        terms, made = losses(network, batch, autocast)
+        terms |= paper_losses(network, batch, made, paper, judges, autocast)
         optimizer.zero_grad()
         sum(terms.values()).backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -226,7 +256,8 @@ def main():
         if step % 200 == 0 or progress >= 1:
             evaluated.load_state_dict(average)
             print(step, round(elapsed), validate(evaluated, held_out, 96, autocast, out / "sheet.png"), flush=True)
-            save(out / "last.pt", network=network.state_dict(), optimizer=optimizer.state_dict(), step=step, average=average, elapsed=elapsed)
+            save(out / "last.pt", network=network.state_dict(), optimizer=optimizer.state_dict(), step=step, average=average, elapsed=elapsed,
+                 judges=judges and judges.state_dict(), judges_optimizer=judges and judges.optimizer.state_dict())
 
 
 if __name__ == "__main__":

@@ -1,0 +1,49 @@
+import Foundation
+
+/// What each network takes of a frame on this machine.
+public struct NetworkSpeed: Sendable {
+    public let name: String
+    /// Medians.
+    public let milliseconds: Double
+
+    /// Every network for about `seconds`.
+    /// - Parameter positions: face positions of the 64x64 grid, in the frame and in the reference.
+    /// - Throws: `SafetensorsError` when the built-in weights are damaged.
+    public static func measure(team count: Int, seconds: Double = 1, positions: Int = 1400) throws -> [NetworkSpeed] {
+        let team = count > 1 ? WorkerTeam(count: count) : nil
+        let detector = try FaceDetector(weights: Models.faceDetector(.int8), precision: .int8)
+        let mesh = try FaceMesh(weights: Models.faceMesh(.int8), precision: .int8)
+        let ssat = try SSAT(weights: Models.ssatLive(.int8), precision: .int8)
+        (detector.team, mesh.team, ssat.team) = (team, team, team)
+        let large = [UInt8](repeating: 120, count: 320 * 320 * 3), crop = [UInt8](repeating: 120, count: 256 * 256 * 3)
+        var faces: [Detection] = [], change = [Float](repeating: 0, count: 256 * 256 * 3)
+        let weight = [Float](repeating: 1, count: 256 * 256), uv = [Float](repeating: 0.5, count: 64 * 64 * 13)
+        // Whole rows of skin cells from the top.
+        let parsing = (0..<256 * 256).map { ($0 / 1024 * 64 + $0 % 256 / 4 < positions ? FaceClass.skin : .background).rawValue }
+        ssat.encode(crop: crop, classes: parsing, uv: uv)
+        let look = ssat.makeLook()
+        return [
+            NetworkSpeed(name: "FaceDetector", milliseconds: median(seconds) { detector.run(large, into: &faces) }),
+            NetworkSpeed(name: "FaceMesh", milliseconds: median(seconds) { mesh.run(crop) }),
+            NetworkSpeed(
+                name: "SSAT live",
+                milliseconds: median(seconds) {
+                    ssat.encode(crop: crop, classes: parsing, uv: uv)
+                    ssat.transfer(look, on: FaceColours(), weight: weight, change: &change)
+                }),
+            NetworkSpeed(name: "SSAT live, encoders", milliseconds: median(seconds) { ssat.encode(crop: crop, classes: parsing, uv: uv) }),
+        ]
+    }
+
+    private static func median(_ seconds: Double, _ body: () -> Void) -> Double {
+        body()
+        var times: [Double] = []
+        let end = Date() + seconds
+        while times.count < 3 || Date() < end {
+            let began = Date()
+            body()
+            times.append(Date().timeIntervalSince(began) * 1000)
+        }
+        return times.sorted()[times.count / 2]
+    }
+}
