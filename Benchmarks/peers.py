@@ -21,7 +21,7 @@ import torch
 here = Path(__file__).resolve().parent
 sys.path.insert(0, str(here.parent / "Training"))
 from ssat_training.networks import ssat_live  # noqa: E402
-from ssat_training.transfer import MAKEUP_CLASSES, lip_colour, makeup_positions, skin_cells, skin_colour, softened  # noqa: E402
+from ssat_training.transfer import MAKEUP_CLASSES, lip_colour, lip_paint, makeup_positions, skin_cells, skin_colour, softened  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
 
 POSITIONS = 1400
@@ -34,11 +34,18 @@ class Frame(torch.nn.Module):
     def __init__(self, network):
         super().__init__()
         self.network = network
-        self.register_buffer("keys", torch.nn.functional.normalize(torch.randn(POSITIONS, 64), dim=1))
-        self.register_buffer("values", torch.randn(POSITIONS, 64) * 0.3)
-        self.register_buffer("nothing", torch.zeros(1, 64 * 64 - POSITIONS, 64))
-        self.register_buffer("lips", torch.tensor([0.8, 0.5, 0.1, 0.2]).view(1, 4, 1, 1))
-        self.register_buffer("skin", torch.tensor([0.3, 0.1, 0.0]).view(1, 3, 1, 1))
+        with torch.no_grad():
+            picture, parsing, uv = (torch.from_numpy(x) for x in example(1).values())
+            parsing64 = torch.nn.functional.avg_pool2d(parsing, 4)
+            features, key = network.encode(picture, parsing, uv)
+            skin = skin_colour(picture, parsing64)
+            makeup, lips = network.makeup(picture, features, skin)
+            reference = {
+                "keys": key.flatten(2)[0, :, :POSITIONS].T, "values": makeup.flatten(2)[0, :, :POSITIONS].T, "skin": skin,
+                "nothing": torch.zeros(1, 64 * 64 - POSITIONS, 64), "lips": lip_paint(lips, parsing64), "lip_colour": lip_colour(picture, parsing),
+            }
+        for name, value in reference.items():
+            self.register_buffer(name, value.contiguous())
 
     def forward(self, picture, parsing, uv):
         features, key = self.network.encode(picture, parsing, uv)
@@ -47,8 +54,8 @@ class Frame(torch.nn.Module):
         makeup = torch.cat([moved, self.nothing], 1).transpose(1, 2).reshape(1, 64, 64, 64)
         parsing64 = torch.nn.functional.avg_pool2d(parsing, 4)
         own = skin_colour(picture, parsing64)
-        shift = self.lips[:, 1:] - lip_colour(picture, parsing)
-        lips = torch.cat([self.lips[:, :1], self.lips[:, 1:] + 0.1 * shift], 1)
+        shift = (self.lip_colour - lip_colour(picture, parsing)) * 0.5
+        lips = torch.cat([self.lips[:, :1], self.lips[:, 1:] + (1 - self.lips[:, :1]) * shift], 1)
         regions = ssat_live.Regions(
             self.skin - own, lips, skin_cells(parsing64, makeup_positions(parsing64)), softened(parsing[:, 7:9].sum(1, keepdim=True)),
             ssat_live.light_of((picture + 1) / 2, (own + 1) / 2))
@@ -71,12 +78,12 @@ def example(seed):
 def exported(folder):
     network = ssat_live.SSATLive()
     network.load_state_dict(load_file(here.parent / "Training/checkpoints/ssat_live.safetensors"))
-    frame = Frame(network).eval()
+    frame = Frame(network.eval()).eval()
     path = str(folder / "frame.onnx")
     inputs = tuple(torch.from_numpy(example(0)[k]) for k in INPUTS)
     with torch.no_grad():
         wanted = frame(*inputs).numpy()
-        torch.onnx.export(frame, inputs, path, input_names=list(INPUTS), output_names=["change"], opset_version=18, dynamo=True)
+        torch.onnx.export(frame, inputs, path, input_names=list(INPUTS), output_names=["change"], opset_version=18, dynamo=True, external_data=False)
     return path, wanted
 
 

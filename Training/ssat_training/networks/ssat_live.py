@@ -154,6 +154,7 @@ def uv_features(uv):
 
 # R'G'B' differences to luma and two chroma differences (BT.601), so that a gate can open for colour and stay shut for shading.
 LUMA_CHROMA = torch.tensor([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
+RGB = torch.linalg.inv(LUMA_CHROMA)  # and back
 SOFTENING_RADIUS = 2
 # Channels of the makeup map with a meaning of their own: how much of the skin the paint hides (0 to 1), and its flat colour times
 # that (R'G'B', 0 to 1). Four more channels say the same of the lips; they are not warped but averaged (`lip_paint`).
@@ -268,7 +269,7 @@ def assemble(gates, maps, makeup, picture, regions, head):
     wash, paint, opacity, on_lips = wide.split(3, 1)
     wash = wash + paint * (1 + SKIN_GRAIN * (light.grain - 1)) - opacity * own
     lips = laid_on(regions.lips[:, :1], regions.lips[:, 1:], 1 + LIP_GRAIN * (light.grain - 1), own)
-    return change_basis(wash + on_lips * lips * regions.lips_mask, torch.linalg.inv(LUMA_CHROMA)) + F.pixel_shuffle(head.float(), 2)
+    return change_basis(wash + on_lips * lips * regions.lips_mask, RGB) + F.pixel_shuffle(head.float(), 2)
 
 
 @dataclass
