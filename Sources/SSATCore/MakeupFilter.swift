@@ -62,7 +62,7 @@ public final class MakeupFilter: @unchecked Sendable {
     }
     private var outfit: Outfit
     private var choosesPrimary = false
-    private let eyeZone: [UInt8]
+    private let zones: FaceZones
     private let lock = NSLock()
     private var networks: [SSAT] = []
     private let pool = FaceViewPool()
@@ -101,7 +101,7 @@ public final class MakeupFilter: @unchecked Sendable {
         self.team = team
         tracker = try FaceTracker(precision: precision, policy: faces, pool: pool, team: team)
         outfit = Outfit(look: look, recipe: recipe)
-        eyeZone = try Models.canonicalMesh().uint8s(named: "eye_zone", shape: [256, 256])
+        zones = try FaceZones(Models.canonicalMesh())
         for _ in 0..<max(workers, 1) {
             networks.append(try SSAT(weights: Models.ssatLive(precision), precision: precision))
             networks.last?.team = team
@@ -194,7 +194,7 @@ public final class MakeupFilter: @unchecked Sendable {
                 scratch.append(buffers)
             }
         }
-        recipe.weigh(view, eyeZone: eyeZone, into: &buffers.weight, scratch: &buffers.soft)
+        recipe.weigh(view, zones, into: &buffers.weight, scratch: &buffers.soft)
         network.encode(crop: view.crop, classes: view.parsing, uv: view.uvFeatures)
         network.transfer(look, on: view.colours, weight: buffers.weight, change: &view.change)
         if recipe.tone > 0 { addTone(look, recipe, view, buffers) }

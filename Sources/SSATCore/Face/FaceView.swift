@@ -1,7 +1,7 @@
 import Synchronization
 
 /// One face of one frame: its aligned crop and what FaceMesh saw in it. Reused; valid until given back.
-final class FaceView: @unchecked Sendable {
+package final class FaceView: @unchecked Sendable {
     var track: Track!
     var cropToFrame = Similarity.identity
     var landmarks = [SIMD2<Float>](repeating: .zero, count: 478)  // crop pixels
@@ -9,12 +9,14 @@ final class FaceView: @unchecked Sendable {
     var agreement: Float = 0
     var colours = FaceColours()
     var crop = [UInt8](repeating: 0, count: 256 * 256 * 3)
-    var parsing = [UInt8](repeating: 0, count: 256 * 256)
+    package var parsing = [UInt8](repeating: 0, count: 256 * 256)
     var uvFeatures = [Float](repeating: 0, count: 64 * 64 * 13)
-    var uv = [SIMD2<Float>](repeating: SIMD2(-1, -1), count: 64 * 64)
+    package var uv = [SIMD2<Float>](repeating: SIMD2(-1, -1), count: 64 * 64)
     var change = [Float](repeating: 0, count: 256 * 256 * 3)
     /// Whether the track's last change is shown, instead of one predicted for this frame.
     var keepsChange = false
+
+    package init() {}
 
     /// Everything that a prediction needs.
     func copyInputs(of other: FaceView) {

@@ -13,8 +13,8 @@ public struct Recipe: Sendable, Equatable {
     public init() {}
 
     /// 256x256 weights of the change: region strength inside the makeup-able classes, softened inward, 0 outside and where the mesh is far:
-    /// hair or a neck that the parsing takes for the skin of the face stays as it is.
-    func weigh(_ view: FaceView, eyeZone: [UInt8], into weight: inout [Float], scratch: inout [Float]) {
+    /// hair or a neck that the parsing takes for the skin of the face stays as it is, and fingers that it takes for lips.
+    package func weigh(_ view: FaceView, _ zones: FaceZones, into weight: inout [Float], scratch: inout [Float]) {
         var table = SIMD16<Float>(repeating: 0)
         for value in 0..<FaceClass.makeupTable.count where FaceClass.makeupTable[value] {
             let ofRegion = FaceClass.isLip(UInt8(value)) ? lips : value == FaceClass.brow.rawValue ? brows : skin
@@ -29,8 +29,7 @@ public struct Recipe: Sendable, Equatable {
                 if label == FaceClass.skin.rawValue, eyeWeight != skinWeight {
                     let uv = view.uv[y / 4 * 64 + x / 4]
                     if uv.x >= 0 {
-                        let zone = Float(eyeZone[Int(uv.y * 255) * 256 + Int(uv.x * 255)]) / 255
-                        w = skinWeight + (eyeWeight - skinWeight) * zone
+                        w = skinWeight + (eyeWeight - skinWeight) * zones.eye(uv)
                     }
                 }
                 weight[i] = w
@@ -38,7 +37,8 @@ public struct Recipe: Sendable, Equatable {
         }
         soften(&weight, &scratch, passes: 1)
         for i in 0..<256 * 256 where !FaceClass.makeupTable[Int(view.parsing[i])] { weight[i] = 0 }
-        fade(&weight, awayFrom: view.uv, &scratch)
+        fadeAwayFromMesh(&weight, view.uv, &scratch)
+        fadeAwayFromLips(&weight, view, zones, &scratch)
         // The crop's own border fades out, so that no edge shows when a face leaves it.
         for k in 0..<6 {
             let f = Float(k) / 6
@@ -52,12 +52,28 @@ public struct Recipe: Sendable, Equatable {
     }
 
     /// Full on the mesh, a third in the cell beside it, nothing from two cells on. `uv`: 64x64, negative outside the mesh.
-    private func fade(_ weight: inout [Float], awayFrom uv: [SIMD2<Float>], _ scratch: inout [Float]) {
+    private func fadeAwayFromMesh(_ weight: inout [Float], _ uv: [SIMD2<Float>], _ scratch: inout [Float]) {
+        withNearness(&scratch, passes: 1) { uv[$0].x >= 0 } body: { near in
+            for i in 0..<256 * 256 where weight[i] != 0 { weight[i] *= min(near(i) * 4 / 3, 1) }
+        }
+    }
+
+    /// Lipstick stays within two cells of the lips of the mesh.
+    private func fadeAwayFromLips(_ weight: inout [Float], _ view: FaceView, _ zones: FaceZones, _ scratch: inout [Float]) {
+        withNearness(&scratch, passes: 2) { zones.isLip(view.uv[$0]) } body: { near in
+            for i in 0..<256 * 256 where weight[i] != 0 && FaceClass.isLip(view.parsing[i]) { weight[i] *= min(near(i) * 8, 1) }
+        }
+    }
+
+    /// Calls `body` with how near every crop pixel is to cells of a kind, 0...1: the cells, softened a few times.
+    private func withNearness(
+        _ scratch: inout [Float], passes: Int, _ isOfKind: (Int) -> Bool, body: (_ near: (Int) -> Float) -> Void
+    ) {
         scratch.withUnsafeMutableBufferPointer { space in
-            let near = space.baseAddress!, scratch = near + 64 * 64
-            for cell in 0..<64 * 64 { near[cell] = uv[cell].x >= 0 ? 4 / 3.0 : 0 }
-            ssat_soften(near, 64, scratch)
-            for i in 0..<256 * 256 where weight[i] != 0 { weight[i] *= min(near[i / 256 / 4 * 64 + i % 256 / 4], 1) }
+            let cells = space.baseAddress!, inner = cells + 64 * 64
+            for cell in 0..<64 * 64 { cells[cell] = isOfKind(cell) ? 1 : 0 }
+            for _ in 0..<passes { ssat_soften(cells, 64, inner) }
+            body { cells[$0 / 256 / 4 * 64 + $0 % 256 / 4] }
         }
     }
 }
