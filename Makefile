@@ -20,11 +20,13 @@ demo: build
 test: setup
 	swift test -c release
 	Tests/Arm/run.sh
+	$(MAKE) build
+	Tests/VirtualMachine/run.sh --where-possible doctor errors makeup plumbing cameras unplug
 
 test-training:
 	Training/smoke_test.sh
 
-# Boots a virtual machine with the kernel's own camera drivers; see Tests/VirtualMachine.
+# Boots a virtual machine with the kernel's own camera drivers; see Tests/VirtualMachine. Here with the next Debian's loopback driver, too.
 test-webcam: build
 	Tests/VirtualMachine/run.sh
 

@@ -137,8 +137,8 @@ void ssat_colour_maps(const float *average, const float *warped, const float *pa
 static float sigmoid(float x) { return 1 / (1 + expf(-x)); }
 
 // What is interpolated to the picture's size, in luma and chroma: the gated differences of colour; the gated paint under the face's
-// shading, and its gated opacity; the gates of the lips; then the luma around. Padded for vectors.
-enum { WIDE_PAINT = 3, WIDE_OPACITY = 6, WIDE_LIPS = 9, WIDE_AROUND = 12, WIDE = 16 };
+// shading, and its gated opacity; then the luma around. Padded for vectors.
+enum { WIDE_PAINT = 3, WIDE_OPACITY = 6, WIDE_AROUND = 9, WIDE = 12 };
 
 static void gate_colours(const float *gate, const float *colours, const float *paint, float around, float skin_luma, float *wide) {
   float part[3], shading = shading_of(around, skin_luma);
@@ -152,7 +152,6 @@ static void gate_colours(const float *gate, const float *colours, const float *p
     float open = sigmoid(gate[9 + i]);
     wide[WIDE_PAINT + i] = open * part[i] * shading;
     wide[WIDE_OPACITY + i] = open * paint[0];
-    wide[WIDE_LIPS + i] = sigmoid(gate[12 + i]);
   }
   wide[WIDE_AROUND] = around;
 }
@@ -178,8 +177,9 @@ static void paint_pixel(const float *wide, const uint8_t *rgb, const float *head
   float grain = clamped(own_luma_chroma[0] / around, 0.5f, 1.8f) - 1;
   float on_skin = 1 + skin_grain * grain, light = 1 + lip_grain * grain;
   for (int k = 0; k < 3; k++) {
-    sum[k] = wide[k] + wide[WIDE_PAINT + k] * on_skin - wide[WIDE_OPACITY + k] * own_luma_chroma[k];
-    sum[k] += wide[WIDE_LIPS + k] * (on_lips[k] * light - lip_opacity * own_luma_chroma[k]) * lip;
+    float skin = wide[k] + wide[WIDE_PAINT + k] * on_skin - wide[WIDE_OPACITY + k] * own_luma_chroma[k];
+    float lips = on_lips[k] * light - lip_opacity * own_luma_chroma[k];
+    sum[k] = skin + (lips - skin) * lip;
   }
   times(to_rgb, sum, o);
   for (int k = 0; k < 3; k++) o[k] += head[k * 4];

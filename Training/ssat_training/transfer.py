@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from .networks.ssat_live import Regions, light_of, softened
 
 FEWEST_LIP_PIXELS = 60
+SEEN_LIP_COLOUR = 0.1  # share of the lips' mean colour, as seen, in the colour of their paint: what is seen is surer than what is believed
 # Classes that take makeup: skin, nose, brows, lips. Correspondence runs between these positions only.
 MAKEUP_CLASSES = torch.tensor([0, 1, 1, 0, 1, 0, 0, 1, 1, 0.0]).view(1, 10, 1, 1)
 
@@ -71,10 +72,18 @@ def regions(own, own_parsing, other, other_parsing, other_lips, positions):
     skin = skin_colour(own, own64)
     paint = lip_paint(other_lips, other64)
     # What the paint does not hide of the other's lips comes along as a shift of colour: a photographed look is the whole lip.
-    shift = (lip_colour(other, other_parsing) - lip_colour(own, own_parsing)) * 0.5
-    lips = torch.cat([paint[:, :1], paint[:, 1:] + (1 - paint[:, :1]) * shift], 1) * lips_shown(own_parsing) * lips_shown(other_parsing)
+    seen, opacity = (lip_colour(other, other_parsing) + 1) / 2, paint[:, :1]
+    colour = paint[:, 1:] + SEEN_LIP_COLOUR * (opacity * seen - paint[:, 1:])
+    shift = seen - (lip_colour(own, own_parsing) + 1) / 2
+    lips = torch.cat([opacity, colour + (1 - opacity) * shift], 1) * lips_shown(own_parsing) * lips_shown(other_parsing)
     light = light_of((own + 1) / 2, (skin + 1) / 2)
-    return Regions(skin_colour(other, other64) - skin, lips, skin_cells(own64, positions), softened(own_parsing[:, 7:9].sum(1, keepdim=True)), light)
+    return Regions(skin_colour(other, other64) - skin, lips, skin_cells(own64, positions), lips_mask(own_parsing), light)
+
+
+def lips_mask(parsing):
+    """The lips, a pixel wider than the parsing has them, softened: n x 1 x 256 x 256. The parsing finds them a little too narrow, and a bare
+    rim shows more than a rim painted over."""
+    return softened(F.max_pool2d(parsing[:, 7:9].sum(1, keepdim=True), 3, 1, 1))
 
 
 def makeup_positions(parsing64):

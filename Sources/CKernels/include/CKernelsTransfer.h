@@ -39,15 +39,15 @@ void ssat_luma_around(const float *average, float *around, float *scratch);
 void ssat_colour_maps(const float *average, const float *warped, const float *paint, const uint8_t *skin, const float *lips,
                       const float *around, const ssat_regions *regions, float *colours, float *scratch);
 
-enum { SSAT_ASSEMBLE_SCRATCH = 65 * 64 * 16 };
+enum { SSAT_ASSEMBLE_SCRATCH = 65 * 64 * 12 };
 
 /// Assembles the predicted change, 256x256x3 in units of full scale. In luma and chroma, gates are sigmoid(gate), maps of 64x64
 /// are interpolated bilinearly, s is the source's own colour and g its grain, luma / luma around - 1 in -0.5..0.8:
 ///   wash = gate[0..2] of the difference + gate[3..5] of the relative one + gate[6..8] of the soft one
-///   skin = gate[9..11] * (paint * shading * (1 + 0.7 g) - opacity * s)
-///   lips = gate[12..14] * (lip paint * (1 + 0.9 g) - its opacity * s) * lips_mask
-///   change = (wash + skin + lips, back in R'G'B', + pixel_shuffle(head, 2)) * weight
-/// `gate` 64x64x15 and `head` 128x128x12 are f32 maps with the given strides; `colours`, `paint` and `around` as for
+///   skin = wash + gate[9..11] * (paint * shading * (1 + 0.7 g) - opacity * s)
+///   lips = lip paint * (1 + 0.9 g) - its opacity * s
+///   change = (skin + (lips - skin) * lips_mask, back in R'G'B', + pixel_shuffle(head, 2)) * weight
+/// `gate` 64x64x12 and `head` 128x128x12 are f32 maps with the given strides; `colours`, `paint` and `around` as for
 /// `ssat_colour_maps`; `rgb` 256x256x3, the crop; `lips_mask` and `weight` 256x256, 0..1. `wide` is scratch of SSAT_ASSEMBLE_SCRATCH
 /// floats that hold finite numbers.
 void ssat_assemble_change(const float *gate, int32_t gate_row, int32_t gate_pixel, const float *head, int32_t head_row,

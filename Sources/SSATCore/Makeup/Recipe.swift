@@ -35,10 +35,10 @@ public struct Recipe: Sendable, Equatable {
                 weight[i] = w
             }
         }
+        weighLips(&weight, view, zones, &scratch)
         soften(&weight, &scratch, passes: 1)
         for i in 0..<256 * 256 where !FaceClass.makeupTable[Int(view.parsing[i])] { weight[i] = 0 }
         fadeAwayFromMesh(&weight, view.uv, &scratch)
-        fadeAwayFromLips(&weight, view, zones, &scratch)
         // The crop's own border fades out, so that no edge shows when a face leaves it.
         for k in 0..<6 {
             let f = Float(k) / 6
@@ -58,10 +58,15 @@ public struct Recipe: Sendable, Equatable {
         }
     }
 
-    /// Lipstick stays within two cells of the lips of the mesh.
-    private func fadeAwayFromLips(_ weight: inout [Float], _ view: FaceView, _ zones: FaceZones, _ scratch: inout [Float]) {
+    /// The lips, and the pixels beside them, which take the lips' makeup too (`SSAT.markLips`). It stays within two cells of the lips of
+    /// the mesh.
+    private func weighLips(_ weight: inout [Float], _ view: FaceView, _ zones: FaceZones, _ scratch: inout [Float]) {
         withNearness(&scratch, passes: 2) { zones.isLip(view.uv[$0]) } body: { near in
-            for i in 0..<256 * 256 where weight[i] != 0 && FaceClass.isLip(view.parsing[i]) { weight[i] *= min(near(i) * 8, 1) }
+            view.parsing.withUnsafeBufferPointer { parsing in
+                FaceClass.forEachPixel(nearLipsOf: parsing.baseAddress!) { i in
+                    if FaceClass.makeupTable[Int(parsing[i])] { weight[i] = min(near(i) * 8, 1) * lips * strength }
+                }
+            }
         }
     }
 

@@ -22,4 +22,14 @@ public enum FaceClass: UInt8, CaseIterable, Sendable {
     static func isLip(_ value: UInt8) -> Bool { value == upperLip.rawValue || value == lowerLip.rawValue }
 
     static let makeupTable: [Bool] = allCases.map(\.takesMakeup)
+
+    /// The pixels of the lips and those beside them, some of them more than once. `classes`: 256x256.
+    static func forEachPixel(nearLipsOf classes: UnsafePointer<UInt8>, _ body: (Int) -> Void) {
+        for i in 0..<256 * 256 where isLip(classes[i]) {
+            let x = i % 256, y = i / 256
+            for v in max(y - 1, 0)...min(y + 1, 255) {
+                for u in max(x - 1, 0)...min(x + 1, 255) { body(v * 256 + u) }
+            }
+        }
+    }
 }

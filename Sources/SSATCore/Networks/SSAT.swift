@@ -130,9 +130,14 @@ package final class SSAT: @unchecked Sendable {
     /// Opacity and paint of the look's lips for those of `own`. What the paint does not hide of the reference's lips comes along as a
     /// shift of colour: a photographed look is the whole lip.
     private func lipPaint(of look: Look, on own: FaceColours) -> SIMD4<Float> {
-        let shift = (look.colours.lips - own.lips) * (1 - look.lipPaint.x)
-        return (look.lipPaint + SIMD4(0, shift.x, shift.y, shift.z)) * (own.lipsShown * look.colours.lipsShown)
+        let opacity = look.lipPaint.x, believed = SIMD3(look.lipPaint.y, look.lipPaint.z, look.lipPaint.w)
+        let colour = believed + Self.seenLipColour * (opacity * look.colours.lips - believed)
+        let paint = colour + (1 - opacity) * (look.colours.lips - own.lips)
+        return SIMD4(opacity, paint.x, paint.y, paint.z) * (own.lipsShown * look.colours.lipsShown)
     }
+
+    /// Share of the lips' mean colour, as seen, in the colour of their paint: what is seen is surer than what is believed.
+    private static let seenLipColour: Float = 0.1
 
     /// Mean of what the lips of the crop that was encoded last wear, every cell by its share of lips; nothing where none show.
     private func lipPaint() -> SIMD4<Float> {
@@ -223,8 +228,10 @@ package final class SSAT: @unchecked Sendable {
         }
     }
 
+    /// A pixel wider than the parsing has them, softened: it finds them a little too narrow, and a bare rim shows more than one painted over.
     private func markLips(_ classes: UnsafePointer<UInt8>) {
-        for i in lipsMask.indices { lipsMask[i] = FaceClass.isLip(classes[i]) ? 1 : 0 }
+        for i in lipsMask.indices { lipsMask[i] = 0 }
+        FaceClass.forEachPixel(nearLipsOf: classes) { lipsMask[$0] = 1 }
         soften(&lipsMask, &maskScratch, passes: 1)
         for cell in lipsShare.indices {
             let corner = cell / 64 * 4 * Self.size + cell % 64 * 4

@@ -162,7 +162,7 @@ OPACITY = slice(57, 58)
 PAINT = slice(58, 61)
 LIP_PAINT = slice(61, 65)
 COLOURS = 18  # channels beside the features that the decoder reads: six colours
-GATES = 15  # the last five of them, by luma and chroma
+GATES = 12  # four of them, by luma and chroma; the lips' paint needs none
 # How far the face's own light shows on paint: its grain (on skin, on lips), its shading (on skin). As `painted_makeup.paint`.
 SKIN_GRAIN, LIP_GRAIN, SKIN_SHADING = 0.7, 0.9, 0.5
 
@@ -258,18 +258,19 @@ def colours(makeup, picture, regions):
 
 def assemble(gates, maps, makeup, picture, regions, head):
     """The change of the picture from gates (0 to 1), colours, paint and the head's free residual. Differences of colour are as fine
-    as the 64 x 64 cells; paint takes on the grain of this face at 256 x 256, and on lips it ends where the parsing ends them."""
+    as the 64 x 64 cells; paint takes on the grain of this face at 256 x 256. Lips wear their paint, whole, and nothing else: with gates of
+    its own it was held back to half, and the other differences made up for that badly."""
     makeup, light = makeup.float(), regions.light
     own = change_basis((picture.float() + 1) / 2, LUMA_CHROMA)
     differences = (maps[:, 3:6], maps[:, 6:9], maps[:, 9:12])
     wash = sum(gates[:, 3 * i:3 * i + 3] * change_basis(d, LUMA_CHROMA) for i, d in enumerate(differences))
     shaded = change_basis(makeup[:, PAINT], LUMA_CHROMA) * (1 + SKIN_SHADING * (light.shading - 1))
     on_skin = gates[:, 9:12]
-    wide = upsampled4(torch.cat([wash, on_skin * shaded, on_skin * makeup[:, OPACITY], gates[:, 12:15]], 1))
-    wash, paint, opacity, on_lips = wide.split(3, 1)
-    wash = wash + paint * (1 + SKIN_GRAIN * (light.grain - 1)) - opacity * own
+    wide = upsampled4(torch.cat([wash, on_skin * shaded, on_skin * makeup[:, OPACITY]], 1))
+    wash, paint, opacity = wide.split(3, 1)
+    skin = wash + paint * (1 + SKIN_GRAIN * (light.grain - 1)) - opacity * own
     lips = laid_on(regions.lips[:, :1], regions.lips[:, 1:], 1 + LIP_GRAIN * (light.grain - 1), own)
-    return change_basis(wash + on_lips * lips * regions.lips_mask, RGB) + F.pixel_shuffle(head.float(), 2)
+    return change_basis(skin + (lips - skin) * regions.lips_mask, RGB) + F.pixel_shuffle(head.float(), 2)
 
 
 @dataclass
@@ -337,6 +338,11 @@ class SSATLive(nn.Module):
         return self.decoder(*features, makeup, picture, regions)
 
 
+def rounded_up(count):
+    """Positions beyond the face's are masked. Of few sizes only: matrices of a new size every step made a training grow to 23 GB."""
+    return max(-(-count // 128), 1) * 128
+
+
 def gather(maps, index):
     """n x c x h x w at n x k of its positions: n x k x c."""
     rows = maps.flatten(2).transpose(1, 2)
@@ -350,7 +356,7 @@ class Correspondence:
     """
 
     def __init__(self, source_key, target_query, source_valid, target_valid):
-        source_count, self.target_count = (int(v.flatten(1).sum(1).max().clamp_min(1)) for v in (source_valid, target_valid))
+        source_count, self.target_count = (rounded_up(int(v.flatten(1).sum(1).max())) for v in (source_valid, target_valid))
         self.source_index = source_valid.flatten(1).float().topk(source_count, 1)[1]
         self.target_index = target_valid.flatten(1).float().topk(self.target_count, 1)[1]
         self.target_valid = target_valid
@@ -427,13 +433,15 @@ def widen(state):
         state["makeup_projection.weight"] = state["makeup_projection.weight"].clone()
         state["makeup_projection.bias"] = state["makeup_projection.bias"].clone()
         state["makeup_projection.weight"][58:61] = state["makeup_projection.bias"][58:61] = 0
-    if weight.shape[0] < GATES:
+    if state["decoder.input.weight"].shape[1] < fresh["decoder.input.weight"].shape[1]:
         gate, bias = state["decoder.gate.weight"], state["decoder.gate.bias"]
-        state["decoder.gate.weight"] = torch.cat([gate[:9], torch.zeros(6, *gate.shape[1:])])
-        state["decoder.gate.bias"] = torch.cat([bias[:9], torch.zeros(6)])
+        state["decoder.gate.weight"] = torch.cat([gate[:9], torch.zeros(GATES - 9, *gate.shape[1:])])
+        state["decoder.gate.bias"] = torch.cat([bias[:9], torch.zeros(GATES - 9)])
         projection = state["decoder.input.weight"]
         columns = projection.shape[0] + 12
         state["decoder.input.weight"] = torch.cat([projection[:, :columns], torch.zeros(projection.shape[0], 6, 1, 1), projection[:, columns:]], 1)
+    for name in ("decoder.gate.weight", "decoder.gate.bias"):  # the lips' paint had gates, too
+        state[name] = state[name][:GATES]
     projection = state["makeup_projection.weight"]
     if projection.shape[0] < LIP_PAINT.stop:  # opacity and change of colour became opacity and paint, of the skin and of the lips
         count = OPACITY.start
