@@ -20,7 +20,6 @@ demo: build
 test: setup
 	swift test -c release
 	Tests/Arm/run.sh
-	$(MAKE) build
 	Tests/VirtualMachine/run.sh --where-possible doctor errors makeup plumbing cameras unplug
 
 test-training:
