@@ -80,12 +80,17 @@ struct TestFrame {
     }
 
     @Test func aChangeArrivesAsColour() {
-        // +0.1 in every channel is +0.1 of full scale in luma, none in chroma.
+        // +0.1 in every channel is +0.1 of full scale in luma, less half a level of 8 bits; none in chroma.
         let frame = TestFrame(width: 64, height: 64, shiftX: 1, shiftY: 1, depth: 10)
         let before = frame.bytes, after = add(frame, ssat_similarity(a: 0.25, b: 0, tx: 0, ty: 0)) { _, _ in 0.1 }
         func value(_ b: [UInt8], _ i: Int) -> Int { Int(b[2 * i]) | Int(b[2 * i + 1]) << 8 }
-        #expect(value(after[0], 64 * 32 + 32) - value(before[0], 64 * 32 + 32) == 88)  // 0.1 * 219 * 4
+        #expect(value(after[0], 64 * 32 + 32) - value(before[0], 64 * 32 + 32) == 86)  // (0.1 - 0.5 / 255) * 219 * 4
         #expect(after[1] == before[1] && after[2] == before[2])
+    }
+
+    @Test func aChangeThatNobodySeesIsLeftUndone() {
+        let frame = TestFrame(width: 64, height: 64, shiftX: 1, shiftY: 1, depth: 10)
+        #expect(frame.bytes == add(frame, ssat_similarity(a: 0.25, b: 0, tx: 0, ty: 0)) { _, _ in 0.0019 })
     }
 
     @Test func cropsFollowTheSimilarity() {

@@ -86,8 +86,8 @@ struct NetworkGoldenTests {
             network.rawHead($0 / (32 * 12) * 4, $0 / 12 % 32 * 4, $0 % 12)
         }
         #expect(head.error <= tolerance * max(head.range, 0.1))
-        let gate = Self.worst(try golden.floats(named: "\(kind).gate", shape: [32, 32, 15])) {
-            network.rawGate($0 / (32 * 15) * 2, $0 / 15 % 32 * 2, $0 % 15)
+        let gate = Self.worst(try golden.floats(named: "\(kind).gate", shape: [32, 32, 12])) {
+            network.rawGate($0 / (32 * 12) * 2, $0 / 12 % 32 * 2, $0 % 12)
         }
         #expect(gate.error <= tolerance * gate.range)
     }
