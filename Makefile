@@ -20,12 +20,12 @@ demo: build
 test: setup
 	swift test -c release
 	Tests/Arm/run.sh
-	Tests/VirtualMachine/run.sh --where-possible doctor errors makeup plumbing cameras unplug
+	Tests/VirtualMachine/run.sh --where-possible
 
 test-training:
 	Training/smoke_test.sh
 
-# Boots a virtual machine with the kernel's own camera drivers; see Tests/VirtualMachine. Here with the next Debian's loopback driver, too.
+# Boots a virtual machine with the kernel's own camera drivers; see Tests/VirtualMachine.
 test-webcam: build
 	Tests/VirtualMachine/run.sh
 

@@ -21,7 +21,7 @@ import torch
 here = Path(__file__).resolve().parent
 sys.path.insert(0, str(here.parent / "Training"))
 from ssat_training.networks import ssat_live  # noqa: E402
-from ssat_training.transfer import MAKEUP_CLASSES, SEEN_LIP_COLOUR, lip_colour, lip_paint, lips_mask, makeup_positions, skin_cells, skin_colour  # noqa: E402
+from ssat_training.transfer import MAKEUP_CLASSES, lip_colour, lip_paint, lips_mask, makeup_positions, skin_cells, skin_colour, worn_on_lips  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
 
 POSITIONS = 1400
@@ -54,9 +54,7 @@ class Frame(torch.nn.Module):
         makeup = torch.cat([moved, self.nothing], 1).transpose(1, 2).reshape(1, 64, 64, 64)
         parsing64 = torch.nn.functional.avg_pool2d(parsing, 4)
         own = skin_colour(picture, parsing64)
-        opacity, seen = self.lips[:, :1], (self.lip_colour + 1) / 2
-        colour = self.lips[:, 1:] + SEEN_LIP_COLOUR * (opacity * seen - self.lips[:, 1:])
-        lips = torch.cat([opacity, colour + (1 - opacity) * (seen - (lip_colour(picture, parsing) + 1) / 2)], 1)
+        lips = worn_on_lips(self.lips, self.lip_colour, lip_colour(picture, parsing))
         regions = ssat_live.Regions(
             self.skin - own, lips, skin_cells(parsing64, makeup_positions(parsing64)), lips_mask(parsing),
             ssat_live.light_of((picture + 1) / 2, (own + 1) / 2))

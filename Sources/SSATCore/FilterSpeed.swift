@@ -52,13 +52,7 @@ extension MakeupFilter {
 
     /// Of a picture with a face, as if it came again and again: it is filtered so many times. Before the first frame.
     public func speed(on frame: FrameView, frames: Int) -> FilterSpeed {
-        func seconds(_ index: Int) -> SIMD3<Double> {
-            let began = Date(), analysis = analyze(frame, time: Double(index) / 30), found = Date()
-            transfer(analysis)
-            let predicted = Date()
-            finish(frame, analysis)
-            return SIMD3(found.timeIntervalSince(began), predicted.timeIntervalSince(found), Date().timeIntervalSince(predicted))
-        }
+        func seconds(_ index: Int) -> SIMD3<Double> { stepSeconds(on: frame) { analyze(frame, time: Double(index) / 30) } }
         let warmingUp = 5
         for index in 0..<warmingUp { _ = seconds(index) }
         return FilterSpeed((0..<frames).reduce(SIMD3(repeating: 0)) { $0 + seconds(warmingUp + $1) } / Double(frames))
@@ -85,12 +79,18 @@ extension MakeupFilter {
 
     /// Seconds of what every frame with a known face costs, but for smoothing its landmarks.
     private func follow(_ view: FaceView, in frame: FrameView) -> SIMD3<Double> {
-        let analysis = Analysis()
-        analysis.outfit = Outfit(look: look, recipe: recipe)
-        let began = Date()
-        tracker.see(view, in: frame)
-        analysis.views = [view]
-        let found = Date()
+        stepSeconds(on: frame) {
+            let analysis = Analysis()
+            analysis.outfit = Outfit(look: look, recipe: recipe)
+            tracker.see(view, in: frame)
+            analysis.views = [view]
+            return analysis
+        }
+    }
+
+    /// Seconds of the three steps.
+    private func stepSeconds(on frame: FrameView, find: () -> Analysis) -> SIMD3<Double> {
+        let began = Date(), analysis = find(), found = Date()
         transfer(analysis)
         let predicted = Date()
         finish(frame, analysis)

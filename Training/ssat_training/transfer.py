@@ -66,16 +66,20 @@ def lip_paint(lips, parsing64):
     return (lips * share).sum((2, 3), keepdim=True) / share.sum((2, 3), keepdim=True).clamp_min(1e-3)
 
 
+def worn_on_lips(paint, seen, own):
+    """Opacity and paint of the other's lips for those of a face, n x 4 x 1 x 1; `seen` and `own`: mean colours of both, in [-1, 1]. What the
+    paint does not hide of the other's lips comes along as a shift of colour: a photographed look is the whole lip."""
+    opacity, seen, own = paint[:, :1], (seen + 1) / 2, (own + 1) / 2
+    colour = paint[:, 1:] + SEEN_LIP_COLOUR * (opacity * seen - paint[:, 1:])
+    return torch.cat([opacity, colour + (1 - opacity) * (seen - own)], 1)
+
+
 def regions(own, own_parsing, other, other_parsing, other_lips, positions):
     """Pictures in [-1, 1] and parsing at 256 of the source and of the face whose makeup it is to wear; `other_lips` by cell."""
     own64, other64 = F.avg_pool2d(own_parsing, 4), F.avg_pool2d(other_parsing, 4)
     skin = skin_colour(own, own64)
     paint = lip_paint(other_lips, other64)
-    # What the paint does not hide of the other's lips comes along as a shift of colour: a photographed look is the whole lip.
-    seen, opacity = (lip_colour(other, other_parsing) + 1) / 2, paint[:, :1]
-    colour = paint[:, 1:] + SEEN_LIP_COLOUR * (opacity * seen - paint[:, 1:])
-    shift = seen - (lip_colour(own, own_parsing) + 1) / 2
-    lips = torch.cat([opacity, colour + (1 - opacity) * shift], 1) * lips_shown(own_parsing) * lips_shown(other_parsing)
+    lips = worn_on_lips(paint, lip_colour(other, other_parsing), lip_colour(own, own_parsing)) * lips_shown(own_parsing) * lips_shown(other_parsing)
     light = light_of((own + 1) / 2, (skin + 1) / 2)
     return Regions(skin_colour(other, other64) - skin, lips, skin_cells(own64, positions), lips_mask(own_parsing), light)
 

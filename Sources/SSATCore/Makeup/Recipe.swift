@@ -17,8 +17,7 @@ public struct Recipe: Sendable, Equatable {
     package func weigh(_ view: FaceView, _ zones: FaceZones, into weight: inout [Float], scratch: inout [Float]) {
         var table = SIMD16<Float>(repeating: 0)
         for value in 0..<FaceClass.makeupTable.count where FaceClass.makeupTable[value] {
-            let ofRegion = FaceClass.isLip(UInt8(value)) ? lips : value == FaceClass.brow.rawValue ? brows : skin
-            table[value] = ofRegion * strength
+            table[value] = (value == FaceClass.brow.rawValue ? brows : skin) * strength
         }
         let skinWeight = skin * strength, eyeWeight = eyes * strength
         for y in 0..<256 {
