@@ -40,11 +40,11 @@ let package = Package(
             ]),
         .target(name: "TestSupport", path: "Tests/TestSupport"),
         .target(name: "AllocationCounter", path: "Tests/AllocationCounter"),
-        .testTarget(name: "CKernelsTests", dependencies: ["CKernels"]),
+        .testTarget(name: "CKernelsTests", dependencies: ["CKernels", "TestSupport"]),
         .testTarget(name: "VideoTests", dependencies: ["Video", "CFFmpegUtil", "TestSupport"]),
         .testTarget(name: "CaptureTests", dependencies: ["Capture", "CVideo4Linux", "Video"]),
         .testTarget(name: "EndToEndTests", dependencies: ["ssat-live", "TestSupport"]),
-        .testTarget(name: "SSATCoreTests", dependencies: ["SSATCore", "Video", "AllocationCounter"], resources: [.copy("Fixtures")]),
+        .testTarget(name: "SSATCoreTests", dependencies: ["SSATCore", "Video", "AllocationCounter", "TestSupport"], resources: [.copy("Fixtures")]),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .c2x

@@ -93,13 +93,14 @@ AVX2 INLINE void tile(const ssat_convolution_u8 *p, int32_t y, int32_t x, int32_
 // and no shuffle. Larger shapes (none of the networks') take the narrow way.
 enum { widened_most = 3 * 130 * 160 };
 
-AVX2 static void widen_rows(const ssat_convolution_u8 *p, int32_t y, int32_t pixels, uint16_t *rows) {
-  const int32_t channels = p->input_channels;
-  for (int32_t ky = 0; ky < p->kernel; ky++) {
+AVX2 static void widen_rows(const ssat_convolution_u8 *p, int32_t y, ssat_span span, int32_t row_pixels, uint16_t *rows) {
+  const int32_t channels = p->input_channels, first = span.start * p->stride, end = (span.end - 1) * p->stride + p->kernel;
+  for (int32_t ky = 0; ky < p->kernel; ky++, rows += (ptrdiff_t)row_pixels * channels) {
     const uint8_t *in = p->input + (ptrdiff_t)(y * p->stride + ky - p->pad) * p->input_row_stride - (ptrdiff_t)p->pad * p->input_pixel_stride;
-    for (int32_t x = 0; x < pixels; x++, in += p->input_pixel_stride, rows += channels)
+    for (int32_t x = first; x < end; x++)
       for (int32_t c = 0; c < channels; c += 16)
-        _mm256_storeu_si256((__m256i *)(rows + c), _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)(in + c))));
+        _mm256_storeu_si256((__m256i *)(rows + (ptrdiff_t)x * channels + c),
+                            _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)(in + (ptrdiff_t)x * p->input_pixel_stride + c))));
   }
 }
 
@@ -132,12 +133,14 @@ AVX2 INLINE void wide_tile(const ssat_convolution_u8 *p, const uint16_t *rows, i
 AVX2 static void wide_convolution(const ssat_convolution_u8 *p, int32_t row_pixels) {
   static _Thread_local uint16_t rows[widened_most];
   for (int32_t y = 0; y < p->output_height; y++) {
-    widen_rows(p, y, row_pixels, rows);
+    const ssat_span span = ssat_span_of(p->spans, y, p->output_width);
+    if (span.start >= span.end) continue;
+    widen_rows(p, y, span, row_pixels, rows);
     for (int32_t o = 0; o < p->output_channels; o += 16) {
-      int32_t x = 0;
-      for (; x + 6 <= p->output_width; x += 6) wide_tile(p, rows, row_pixels, y, x, o, 6);
-      for (; x + 2 <= p->output_width; x += 2) wide_tile(p, rows, row_pixels, y, x, o, 2);
-      for (; x < p->output_width; x++) wide_tile(p, rows, row_pixels, y, x, o, 1);
+      int32_t x = span.start;
+      for (; x + 6 <= span.end; x += 6) wide_tile(p, rows, row_pixels, y, x, o, 6);
+      for (; x + 2 <= span.end; x += 2) wide_tile(p, rows, row_pixels, y, x, o, 2);
+      for (; x < span.end; x++) wide_tile(p, rows, row_pixels, y, x, o, 1);
     }
   }
 }
@@ -150,9 +153,10 @@ AVX2 static void convolution(const ssat_convolution_u8 *p) {
   }
   for (int32_t o = 0; o < p->output_channels; o += 16)
     for (int32_t y = 0; y < p->output_height; y++) {
-      int32_t x = 0;
-      for (; x + 4 <= p->output_width; x += 4) tile(p, y, x, o, 4);
-      for (; x < p->output_width; x++) tile(p, y, x, o, 1);
+      const ssat_span span = ssat_span_of(p->spans, y, p->output_width);
+      int32_t x = span.start;
+      for (; x + 4 <= span.end; x += 4) tile(p, y, x, o, 4);
+      for (; x < span.end; x++) tile(p, y, x, o, 1);
     }
 }
 
@@ -167,8 +171,9 @@ AVX2 static void modulation(const ssat_modulation_u8 *p) {
   const __m256 gs = _mm256_set1_ps(p->gamma_scale), go = _mm256_set1_ps(p->gamma_offset);
   const __m256 bs = _mm256_set1_ps(p->beta_scale), bo = _mm256_set1_ps(p->beta_offset);
   const int32_t map_height = p->height / p->upsample, map_width = p->width / p->upsample;
-  for (int32_t y = p->first_row; y < p->end_row; y++)
-    for (int32_t x = 0; x < p->width; x++) {
+  for (int32_t y = p->first_row; y < p->end_row; y++) {
+    const ssat_span span = ssat_span_of(p->spans, y, p->width);
+    for (int32_t x = span.start; x < span.end; x++) {
       const uint8_t *in = p->input + (ptrdiff_t)y * p->input_row_stride + (ptrdiff_t)x * p->input_pixel_stride;
       uint8_t *out = p->output + (ptrdiff_t)y * p->output_row_stride + (ptrdiff_t)x * p->output_pixel_stride;
       int32_t y0 = y, x0 = x, y1 = y, x1 = x;
@@ -192,6 +197,7 @@ AVX2 static void modulation(const ssat_modulation_u8 *p) {
         store_bytes(out + c, to_bytes_range(f, p->output_zero_point));
       }
     }
+  }
 }
 
 // Packed reference in groups of 8 positions, as s16: keys [group][32 pairs of channels][8 positions][2], then values

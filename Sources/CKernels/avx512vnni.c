@@ -78,12 +78,14 @@ VNNI INLINE void tile(const ssat_convolution_u8 *p, int32_t y, int32_t x, int32_
     NO_UNROLL for (int b = 0; b < blocks; b++) write_back(p, done[i][b], y, x + i, o + 16 * b);
 }
 
-#define TILES(blocks, wide)                                                             \
-  VNNI static void row_##blocks(const ssat_convolution_u8 *p, int32_t y, int32_t o) {   \
-    int32_t x = 0;                                                                      \
-    for (; x + wide <= p->output_width; x += wide) tile(p, y, x, o, wide, blocks);      \
-    for (; x + 4 <= p->output_width; x += 4) tile(p, y, x, o, 4, blocks);               \
-    for (; x < p->output_width; x++) tile(p, y, x, o, 1, blocks);                       \
+// Six wide, a remainder of two is taken together with the tile before it, as two of four.
+#define TILES(blocks, wide)                                                                     \
+  VNNI static void row_##blocks(const ssat_convolution_u8 *p, int32_t y, int32_t o) {           \
+    const ssat_span span = ssat_span_of(p->spans, y, p->output_width);                          \
+    int32_t x = span.start, end = span.end;                                                     \
+    for (; x + wide <= end && (wide != 6 || end - x != 8); x += wide) tile(p, y, x, o, wide, blocks);          \
+    for (; x + 4 <= end; x += 4) tile(p, y, x, o, 4, blocks);                                   \
+    for (; x < end; x++) tile(p, y, x, o, 1, blocks);                                           \
   }
 TILES(1, 16)
 TILES(2, 8)
@@ -121,8 +123,9 @@ VNNI static void modulation(const ssat_modulation_u8 *p) {
   const __m512 slope = _mm512_set1_ps(p->negative_slope), inverse = _mm512_set1_ps(p->output_inverse_scale);
   const __m512i zero = _mm512_set1_epi32(p->output_zero_point);
   const int32_t map_height = p->height / p->upsample, map_width = p->width / p->upsample;
-  for (int32_t y = p->first_row; y < p->end_row; y++)
-    for (int32_t x = 0; x < p->width; x++) {
+  for (int32_t y = p->first_row; y < p->end_row; y++) {
+    const ssat_span span = ssat_span_of(p->spans, y, p->width);
+    for (int32_t x = span.start; x < span.end; x++) {
       const uint8_t *in = p->input + (ptrdiff_t)y * p->input_row_stride + (ptrdiff_t)x * p->input_pixel_stride;
       uint8_t *out = p->output + (ptrdiff_t)y * p->output_row_stride + (ptrdiff_t)x * p->output_pixel_stride;
       int32_t y0 = y, x0 = x, y1 = y, x1 = x;
@@ -149,6 +152,7 @@ VNNI static void modulation(const ssat_modulation_u8 *p) {
         _mm_storeu_si128((__m128i *)(out + c), _mm512_cvtusepi32_epi8(q));
       }
     }
+  }
 }
 
 // Packed reference, in groups of 16 positions: keys as [group][16 quads of channels][16 positions][4], their sums (times 128)

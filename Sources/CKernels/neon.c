@@ -111,10 +111,11 @@ NEON static void convolution(const ssat_convolution_u8 *p) {
       (const int32_t *)((const int8_t *)p->weights + ssat_reference_packed_weights_size(p->output_channels, p->kernel, p->input_channels));
   for (int32_t y = 0; y < p->output_height; y++)
     for (int32_t o = 0; o < p->output_channels; o += 16) {
-      int32_t x = 0;
-      for (; x + 6 <= p->output_width; x += 6) tile(p, correction, y, x, o, 6);
-      for (; x + 2 <= p->output_width; x += 2) tile(p, correction, y, x, o, 2);
-      for (; x < p->output_width; x++) tile(p, correction, y, x, o, 1);
+      const ssat_span span = ssat_span_of(p->spans, y, p->output_width);
+      int32_t x = span.start;
+      for (; x + 6 <= span.end; x += 6) tile(p, correction, y, x, o, 6);
+      for (; x + 2 <= span.end; x += 2) tile(p, correction, y, x, o, 2);
+      for (; x < span.end; x++) tile(p, correction, y, x, o, 1);
     }
 }
 
@@ -127,8 +128,9 @@ static void modulation(const ssat_modulation_u8 *p) {
   const float32x4_t gs = vdupq_n_f32(p->gamma_scale), go = vdupq_n_f32(p->gamma_offset);
   const float32x4_t bs = vdupq_n_f32(p->beta_scale), bo = vdupq_n_f32(p->beta_offset);
   const int32_t map_height = p->height / p->upsample, map_width = p->width / p->upsample;
-  for (int32_t y = p->first_row; y < p->end_row; y++)
-    for (int32_t x = 0; x < p->width; x++) {
+  for (int32_t y = p->first_row; y < p->end_row; y++) {
+    const ssat_span span = ssat_span_of(p->spans, y, p->width);
+    for (int32_t x = span.start; x < span.end; x++) {
       const uint8_t *in = p->input + (ptrdiff_t)y * p->input_row_stride + (ptrdiff_t)x * p->input_pixel_stride;
       uint8_t *out = p->output + (ptrdiff_t)y * p->output_row_stride + (ptrdiff_t)x * p->output_pixel_stride;
       int32_t y0 = y, x0 = x, y1 = y, x1 = x;
@@ -152,6 +154,7 @@ static void modulation(const ssat_modulation_u8 *p) {
         store_bytes(out + c, to_byte_range(f, p->output_zero_point));
       }
     }
+  }
 }
 
 // Packed reference in groups of 4 positions: keys [group][16 quads of channels][4 positions][4], then values

@@ -21,8 +21,9 @@ void ssat_reference_pack_weights(const int8_t *weights, int32_t outputs, int32_t
 
 void ssat_reference_convolution(const ssat_convolution_u8 *p) {
   const int8_t *weights = p->weights;
-  for (int32_t y = 0; y < p->output_height; y++)
-    for (int32_t x = 0; x < p->output_width; x++)
+  for (int32_t y = 0; y < p->output_height; y++) {
+    const ssat_span span = ssat_span_of(p->spans, y, p->output_width);
+    for (int32_t x = span.start; x < span.end; x++)
       for (int32_t o = 0; o < p->output_channels; o++) {
         int32_t acc = p->bias[o];
         const int8_t *w = weights + (ptrdiff_t)o * p->kernel * p->kernel * p->input_channels;
@@ -46,12 +47,14 @@ void ssat_reference_convolution(const ssat_convolution_u8 *p) {
         else
           p->output[at] = clamp_u8(f, p->output_zero_point);
       }
+  }
 }
 
 void ssat_reference_modulation(const ssat_modulation_u8 *p) {
   int32_t map_height = p->height / p->upsample, map_width = p->width / p->upsample;
-  for (int32_t y = p->first_row; y < p->end_row; y++)
-    for (int32_t x = 0; x < p->width; x++) {
+  for (int32_t y = p->first_row; y < p->end_row; y++) {
+    const ssat_span span = ssat_span_of(p->spans, y, p->width);
+    for (int32_t x = span.start; x < span.end; x++) {
       const uint8_t *in = p->input + (ptrdiff_t)y * p->input_row_stride + (ptrdiff_t)x * p->input_pixel_stride;
       uint8_t *out = p->output + (ptrdiff_t)y * p->output_row_stride + (ptrdiff_t)x * p->output_pixel_stride;
       const uint8_t *near, *side, *below, *corner;
@@ -81,6 +84,7 @@ void ssat_reference_modulation(const ssat_modulation_u8 *p) {
         out[c] = clamp_u8(f * p->output_inverse_scale, p->output_zero_point);
       }
     }
+  }
 }
 
 // round(255 * exp(-d)). exp(-d) = 2^n * 2^f with n = round(-d / ln 2), |f| <= 1/2, 2^f by a polynomial of degree 5.

@@ -4,6 +4,11 @@
 
 #include "CKernels.h"
 
+// The columns of row `y` that are to be computed, of `width`.
+static inline ssat_span ssat_span_of(const ssat_span *spans, int32_t y, int32_t width) {
+  return spans ? spans[y] : (ssat_span){0, (int16_t)width};
+}
+
 size_t ssat_reference_packed_weights_size(int32_t outputs, int32_t kernel, int32_t inputs);
 void ssat_reference_pack_weights(const int8_t *weights, int32_t outputs, int32_t kernel, int32_t inputs, void *packed);
 void ssat_reference_convolution(const ssat_convolution_u8 *p);

@@ -1,6 +1,6 @@
 import Foundation
 
-/// How fast this machine filters, measured without a picture: the networks' time does not depend on what they see.
+/// How fast this machine filters, measured without a picture: time depends on where the face is, not on what it looks like.
 public struct FilterSpeed: Sendable {
     /// Milliseconds of the steps of one frame with one face that is followed: cut it out and find its landmarks and parts, predict
     /// the change, add it to the frame.
@@ -29,13 +29,14 @@ public struct FilterSpeed: Sendable {
         return Look(keys: values(), values: values(), colours: FaceColours(), lipPaint: .zero)
     }
 
-    /// Skin in an oval as large as a face is in its crop, in the middle of a frame.
+    /// Skin, and mesh, in an oval as large as a face is in its crop (1,400 cells), in the middle of a frame.
     fileprivate static func inventedFace(_ width: Int, _ height: Int) -> FaceView {
         let view = FaceView()
         for y in 0..<256 {
             for x in 0..<256 {
-                let (u, v) = (Float(x - 128) / 68, Float(y - 128) / 85)
-                view.parsing[y * 256 + x] = u * u + v * v < 1 ? FaceClass.skin.rawValue : FaceClass.background.rawValue
+                let (u, v) = (Float(x - 128) / 76, Float(y - 128) / 94), inside = u * u + v * v < 1
+                view.parsing[y * 256 + x] = inside ? FaceClass.skin.rawValue : FaceClass.background.rawValue
+                view.uv[y / 4 * 64 + x / 4] = inside ? SIMD2(0.5, 0.5) : SIMD2(-1, -1)
             }
         }
         let scale = Float(height) / 360

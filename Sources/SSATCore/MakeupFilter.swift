@@ -195,7 +195,7 @@ public final class MakeupFilter: @unchecked Sendable {
             }
         }
         recipe.weigh(view, zones, into: &buffers.weight, scratch: &buffers.soft)
-        network.encode(crop: view.crop, classes: view.parsing, uv: view.uvFeatures)
+        network.encode(crop: view.crop, classes: view.parsing, uv: view.uvFeatures, for: buffers.weight)
         network.transfer(look, on: view.colours, weight: buffers.weight, change: &view.change)
         if recipe.tone > 0 { addTone(look, recipe, view, buffers) }
     }
@@ -269,7 +269,7 @@ public final class MakeupFilter: @unchecked Sendable {
         let network = networks[0]
         let weight = [Float](repeating: 0, count: 256 * 256)
         return analysis.views.map { view in
-            network.encode(crop: view.crop, classes: view.parsing, uv: view.uvFeatures)
+            network.encode(crop: view.crop, classes: view.parsing, uv: view.uvFeatures, for: weight)
             network.transfer(look, on: view.colours, weight: weight, change: &view.change)
             return (0..<256 * 256 * 3).map { i in
                 let cell = i / (256 * 3) / 4 * 64 + i / 3 % 256 / 4

@@ -17,9 +17,14 @@ public struct NetworkSpeed: Sendable {
         (detector.team, mesh.team, ssat.team) = (team, team, team)
         let large = [UInt8](repeating: 120, count: 320 * 320 * 3), crop = [UInt8](repeating: 120, count: 256 * 256 * 3)
         var faces: [Detection] = [], change = [Float](repeating: 0, count: 256 * 256 * 3)
-        let weight = [Float](repeating: 1, count: 256 * 256), uv = [Float](repeating: 0.5, count: 64 * 64 * 13)
-        // Whole rows of skin cells from the top.
-        let parsing = (0..<256 * 256).map { ($0 / 1024 * 64 + $0 % 256 / 4 < positions ? FaceClass.skin : .background).rawValue }
+        let uv = [Float](repeating: 0.5, count: 64 * 64 * 13)
+        // A face as an ellipse, 1.4 times as high as wide.
+        let across = (Double(positions) / (.pi * 1.4)).squareRoot()
+        let parsing = (0..<256 * 256).map { pixel in
+            let x = (Double(pixel % 256 / 4) - 31.5) / across, y = (Double(pixel / 1024) - 31.5) / (1.4 * across)
+            return (x * x + y * y < 1 ? FaceClass.skin : .background).rawValue
+        }
+        let weight = parsing.map { $0 == FaceClass.skin.rawValue ? Float(1) : 0 }
         ssat.encode(crop: crop, classes: parsing, uv: uv)
         let look = ssat.makeLook()
         return [
@@ -28,10 +33,10 @@ public struct NetworkSpeed: Sendable {
             NetworkSpeed(
                 name: "SSAT live",
                 milliseconds: median(seconds) {
-                    ssat.encode(crop: crop, classes: parsing, uv: uv)
+                    ssat.encode(crop: crop, classes: parsing, uv: uv, for: weight)
                     ssat.transfer(look, on: FaceColours(), weight: weight, change: &change)
                 }),
-            NetworkSpeed(name: "SSAT live, encoders", milliseconds: median(seconds) { ssat.encode(crop: crop, classes: parsing, uv: uv) }),
+            NetworkSpeed(name: "SSAT live, encoders", milliseconds: median(seconds) { ssat.encode(crop: crop, classes: parsing, uv: uv, for: weight) }),
         ]
     }
 

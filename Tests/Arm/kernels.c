@@ -56,6 +56,11 @@ static void same(const void *a, const void *b, size_t size, const char *what) {
   }
 }
 
+// Sometimes none: the end before the start.
+static void random_spans(ssat_span spans[16], int width) {
+  for (int i = 0; i < 16; i++) spans[i].start = (int16_t)between(0, width), spans[i].end = (int16_t)between(0, width);
+}
+
 static void convolution(const ssat_kernels *k) {
   const int kernels[] = {1, 3, 8};
   int kernel = kernels[between(0, 2)], stride = kernel == 3 ? between(1, 2) : 1, pad = kernel == 3;
@@ -71,10 +76,14 @@ static void convolution(const ssat_kernels *k) {
   int floats = between(0, 1);
   size_t out_size = out_count * (floats ? 4 : 1);
   uint8_t *out[2] = {guarded(out_size), guarded(out_size)};
+  memset(out[0], 0, out_size), memset(out[1], 0, out_size);
   const ssat_kernels *tables[2] = {&ssat_reference_kernels, k};
   int with_residual = between(0, 1);
   float slope = (float[]){0, 0.1f, 1}[between(0, 2)], residual_scale = uniform(0.1f, 3);
   int zero = between(0, 255), residual_zero = between(0, 255);
+  ssat_span spans[16];
+  random_spans(spans, width);
+  const int with_spans = between(0, 1);
   for (int i = 0; i < 2; i++) {
     size_t packed_size = tables[i]->packed_weights_size(outputs, kernel, inputs);
     void *packed = guarded(packed_size);
@@ -85,7 +94,8 @@ static void convolution(const ssat_kernels *k) {
         .residual = with_residual ? residual : 0, .residual_row_stride = width * outputs, .residual_pixel_stride = outputs,
         .residual_zero_point = residual_zero, .residual_scale = residual_scale, .negative_slope = slope, .output_width = width,
         .output_height = height, .output_channels = outputs, .output = floats ? 0 : out[i], .output_f32 = floats ? (float *)out[i] : 0,
-        .output_row_stride = width * outputs, .output_pixel_stride = outputs, .output_zero_point = zero};
+        .output_row_stride = width * outputs, .output_pixel_stride = outputs, .output_zero_point = zero,
+        .spans = with_spans ? spans : 0};
     tables[i]->convolution_u8(&p);
     release(packed, packed_size, "pack_weights");
   }
@@ -100,14 +110,17 @@ static void modulation(const ssat_kernels *k) {
   int map_width = width / upsample, map_height = height / upsample;
   size_t size = (size_t)width * height * channels, map_size = (size_t)map_width * map_height * channels * 2;
   uint8_t *input = random_bytes(size), *map = random_bytes(map_size), *out[2] = {guarded(size), guarded(size)};
+  memset(out[0], 0, size), memset(out[1], 0, size);
   float *scale = random_floats(channels, -0.05f, 0.05f), *shift = random_floats(channels, -3, 3);
   const ssat_kernels *tables[2] = {&ssat_reference_kernels, k};
+  ssat_span spans[16];
+  random_spans(spans, width);
   ssat_modulation_u8 p = {
       .input = input, .input_row_stride = width * channels, .input_pixel_stride = channels, .modulation = map,
       .modulation_row_stride = map_width * channels * 2, .modulation_pixel_stride = channels * 2, .upsample = upsample, .scale = scale, .shift = shift,
       .gamma_scale = uniform(0.001f, 0.02f), .gamma_offset = uniform(-1, 1), .beta_scale = uniform(0.001f, 0.02f), .beta_offset = uniform(-1, 1),
       .negative_slope = 0.1f, .output_inverse_scale = uniform(1, 40), .width = width, .height = height, .end_row = height, .channels = channels,
-      .output_row_stride = width * channels, .output_pixel_stride = channels, .output_zero_point = between(0, 255)};
+      .output_row_stride = width * channels, .output_pixel_stride = channels, .output_zero_point = between(0, 255), .spans = between(0, 1) ? spans : 0};
   for (int i = 0; i < 2; i++) {
     p.output = out[i];
     tables[i]->modulation_u8(&p);

@@ -1,5 +1,6 @@
 import CKernels
 import Foundation
+import TestSupport
 import Testing
 
 /// Tables of this machine above the reference.
@@ -15,6 +16,8 @@ struct ConvolutionCase {
     let weights: Guarded<Int8>
     let bias: Guarded<Int32>
     let multiplier: Guarded<Float>
+    /// Wanted columns of every row; none for all.
+    var spans: Guarded<ssat_span>?
     let inputRow, inputPixel, outputPixel: Int
     var pad: Int { valid ? 0 : kernel / 2 }
 
@@ -41,6 +44,13 @@ struct ConvolutionCase {
         let scale = 80 / (74 * 74 * Float(kernel * kernel * inputs).squareRoot())
         multiplier = Guarded(outputs) { _ in .random(in: 0.5 * scale...2 * scale, using: &r) }
         residualMap = Guarded(width * height * outputs) { _ in .random(in: 0...255, using: &r) }
+        if Bool.random(using: &r) && shape == nil {
+            let columns = width
+            spans = Guarded(height) { _ in
+                let ends = [Int16.random(in: 0...Int16(columns), using: &r), .random(in: 0...Int16(columns), using: &r)]
+                return ssat_span(start: ends[0], end: ends[1])  // sometimes none: the end before the start
+            }
+        }
         random = r
     }
 
@@ -75,6 +85,7 @@ struct ConvolutionCase {
         call.output_row_stride = Int32(width * outputPixel)
         call.output_pixel_stride = Int32(outputPixel)
         call.output_zero_point = 119
+        call.spans = spans.map { UnsafePointer($0.base) }
         var least = UInt64.max
         for _ in 0..<times {
             let began = DispatchTime.now().uptimeNanoseconds
@@ -92,7 +103,8 @@ struct ConvolutionCase {
         let elements = ((height - 1) * width + width - 1) * outputPixel + outputs
         var bytes = [UInt8](repeating: 0x5A, count: elements), floats = [Float](repeating: -7, count: elements)
         for y in 0..<height {
-            for x in 0..<width {
+            let columns = spans.map { Int($0.base[y].start)..<max(Int($0.base[y].start), Int($0.base[y].end)) } ?? 0..<width
+            for x in columns {
                 for o in 0..<outputs {
                     var sum = bias.base[o]
                     for ky in 0..<kernel {
@@ -114,7 +126,7 @@ struct ConvolutionCase {
         return float ? floats.withUnsafeBytes(Array.init) : bytes
     }
 
-    var text: String { "\(width)x\(height) \(inputs)->\(outputs) kernel \(kernel) stride \(stride) residual \(residual) f32 \(float) slope \(slope)" }
+    var text: String { "\(width)x\(height) \(inputs)->\(outputs) kernel \(kernel) stride \(stride) spans \(spans != nil) residual \(residual) f32 \(float) slope \(slope)" }
 }
 
 @Suite struct ConvolutionTests {

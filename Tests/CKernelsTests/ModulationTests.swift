@@ -1,4 +1,5 @@
 import CKernels
+import TestSupport
 import Testing
 
 @Suite struct ModulationTests {
@@ -25,6 +26,10 @@ import Testing
         (call.width, call.height, call.channels) = (Int32(width), Int32(height), Int32(channels))
         call.output = output.base
         (call.output_row_stride, call.output_pixel_stride, call.output_zero_point) = (Int32(width * (channels + 16)), Int32(channels + 16), 40)
+        let spans = Guarded<ssat_span>(height) { _ in
+            ssat_span(start: .random(in: 0...Int16(width), using: &random), end: .random(in: 0...Int16(width), using: &random))
+        }
+        if Bool.random(using: &random) { call.spans = UnsafePointer(spans.base) }
         let middle = split ? Int32.random(in: 0...Int32(height), using: &random) : 0
         for (first, end) in [(0, middle), (middle, Int32(height))] {
             (call.first_row, call.end_row) = (first, end)

@@ -171,4 +171,19 @@ import Testing
             #expect(try Tool.probe(pictures + "/" + name, ["-show_entries", "stream=width,height"]) == ["512,256"])
         }
     }
+
+    /// A forehead that the edge of a photo mirrored, eyes and all: the detector also saw a larger face, upside down over it and half of
+    /// the true one, and that was made the primary one.
+    @Test func aMirroredForeheadIsNoFace() throws {
+        let folder = try TemporaryFolder()
+        let mirrored = folder.path("mirrored.png"), report = folder.path("report.json")
+        let filter = "crop=400:304:0:96,split[a][b];[b]crop=400:220:0:0,vflip,gblur=sigma=4[t];[t][a]vstack"
+        _ = try Tool.run(["ffmpeg", "-v", "error", "-i", Binary.reference("bare"), "-vf", filter, mirrored])
+        let outcome = try Binary.run(
+            ["apply", mirrored, "-r", Binary.reference("plum"), "-o", folder.path("out.png"), "--faces", "primary", "--report", report])
+        #expect(outcome.code == 0)
+        let values = try #require(try JSONSerialization.jsonObject(with: Data(contentsOf: URL(fileURLWithPath: report))) as? [String: Any])
+        let boxes = try #require(values["tracks"] as? [[String: Any]]).compactMap { $0["box"] as? [Double] }
+        #expect(boxes.count == 1 && boxes[0][1] > 200 && boxes[0][3] > 420, "\(boxes)")
+    }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 import SSATCore
@@ -113,6 +114,37 @@ struct NetworkGoldenTests {
         }
         let alone = try transfer(nil), together = try transfer(WorkerTeam(count: count))
         #expect(alone == together && alone.contains { $0 != 0 })
+    }
+
+    /// Only what a weight wants is computed, on memory that holds other faces: where there is weight, the change is the same to the bit.
+    @Test(arguments: [1, 3]) func whatIsWantedComesOutTheSame(threads: Int) throws {
+        let golden = try Self.golden("ssat_live")
+        let crops = try ["a", "b"].map { try golden.uint8s(named: "crop_\($0)", shape: nil) }
+        let classes = try ["a", "b"].map { try golden.uint8s(named: "parsing_\($0)", shape: nil) }
+        let uv = try ["a", "b"].map { try golden.floats(named: "uv_features_\($0)", shape: nil) }
+        let whole = try SSAT(weights: Models.ssatLive(.int8), precision: .int8), limited = try SSAT(weights: Models.ssatLive(.int8), precision: .int8)
+        limited.team = threads > 1 ? WorkerTeam(count: threads) : nil
+        whole.encode(crop: crops[1], classes: classes[1], uv: uv[1])
+        let look = whole.makeLook()
+        var random = Seeded(state: 11)
+        for round in 0..<16 {
+            // A face somewhere in the crop, often cut off by its edge; what is beside it is taken for background.
+            let x = Float.random(in: 0...256, using: &random), y = Float.random(in: 0...256, using: &random)
+            let width = Float.random(in: 3...120, using: &random), height = Float.random(in: 3...150, using: &random)
+            let inside = (0..<256 * 256).map { i in
+                let dx = (Float(i % 256) - x) / width, dy = (Float(i / 256) - y) / height
+                return dx * dx + dy * dy < 1
+            }
+            let side = round % 2
+            let part = zip(classes[side], inside).map { $1 ? $0 : FaceClass.background.rawValue }
+            let weight = inside.map { $0 && round != 5 ? Float.random(in: 0...1, using: &random) : 0 }
+            var changes = [[Float]](repeating: [Float](repeating: -1, count: 256 * 256 * 3), count: 2)
+            whole.encode(crop: crops[side], classes: part, uv: uv[side])
+            whole.transfer(look, on: whole.faceColours, weight: weight, change: &changes[0])
+            limited.encode(crop: crops[side], classes: part, uv: uv[side], for: weight)
+            limited.transfer(look, on: whole.faceColours, weight: weight, change: &changes[1])
+            #expect(changes[0] == changes[1], "round \(round)")
+        }
     }
 
     /// A look put on the crop that it came from changes it little, and int8 follows f32.

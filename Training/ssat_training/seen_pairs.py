@@ -8,10 +8,12 @@ only, SSAT live trusted them to the pixel, and every lip pixel that FaceMesh mis
 import argparse
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 
 from .checkpoint import weights
+from .face_mesh_data import relight
 from .face_zones import MESH
 from .networks.face_mesh import FaceMesh, from_notebook
 from .uv_raster import rasterize
@@ -49,21 +51,31 @@ def see(network, pictures):
     return np.minimum(classes, 9), np.stack(uv)
 
 
+def harder(picture, random):
+    """The picture coarser and in worse light. FaceMesh is surer of the people it was trained on than of anybody else; like this, its labels
+    of them are as wrong as those of held-out people (IoU of eyes 0.75 instead of 0.78, of lips 0.70 instead of 0.74)."""
+    size, side = picture.shape[:2], int(picture.shape[0] / random.uniform(1.2, 3))
+    coarse = cv2.resize(cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA), size)
+    return relight(np.clip(coarse + random.normal(0, 4, coarse.shape), 0, 255).astype(np.uint8), random)
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--pairs", required=True)
     p.add_argument("--shard", type=int, required=True)
     p.add_argument("--checkpoint", required=True)
+    p.add_argument("--harder", action="store_true", help="look at coarser pictures in worse light: labels as wrong as those of held-out people")
     o = p.parse_args()
     folder = Path(o.pairs)
-    network = network_of(o.checkpoint)
+    network, random = network_of(o.checkpoint), np.random.default_rng(o.shard)
     for which in ("a", "b"):
         pictures = np.load(folder / f"{which}_{o.shard}.npy", mmap_mode="r")
         n = len(pictures)
         parsing = np.lib.format.open_memmap(folder / f"seen_p{which}_{o.shard}.npy", "w+", np.uint8, (n, 256, 256))
         uv = np.lib.format.open_memmap(folder / f"seen_u{which}_{o.shard}.npy", "w+", np.float16, (n, 64, 64, 2))
         for start in range(0, n, 16):
-            parsing[start:start + 16], uv[start:start + 16] = see(network, pictures[start:start + 16])
+            batch = pictures[start:start + 16]
+            parsing[start:start + 16], uv[start:start + 16] = see(network, np.stack([harder(x, random) for x in batch]) if o.harder else batch)
         truth, exact = (np.load(folder / f"{kind}{which}_{o.shard}.npy", mmap_mode="r")[:200] for kind in "pu")
         both = (exact[..., 0] >= 0) & (uv[:200, ..., 0] >= 0)
         print(f"{which}: {n} pictures, same class {np.mean(truth == parsing[:200]):.3f}, UV error {np.abs(exact - uv[:200])[both].mean():.4f}", flush=True)

@@ -161,6 +161,16 @@ def validate(network, pairs, count, autocast, sheet=None):
     return {f"{k}_{z}": round(float(np.median(v)), 3) if v else float("nan") for (k, z), v in ratios.items()}
 
 
+def centre_keys(network, pairs, count=16):
+    """A new network's keys all point the same way; so do those of the lab notebook, which centred them picture by picture."""
+    batch = pairs.batch(np.arange(min(count, len(pairs))))
+    network.eval()
+    with torch.no_grad():
+        features, _ = network.encode(batch["a"] * 2 - 1, batch["seen_pa"], batch["seen_ua"])
+    network.feature_fusion.centre_keys(*features[:2], features[3])
+    network.train()
+
+
 def threads_available(wanted=0):
     """`wanted`, or by what else runs now. Two busy processes on two cores make every parallel region wait: one thread while something else runs."""
     if wanted:
@@ -212,6 +222,8 @@ def main():
         step, average, elapsed = state["step"], state["average"], state["elapsed"]
     elif o.warm_start:
         network.load_state_dict(widen(weights(o.warm_start, from_notebook)))
+    if not state and not o.freeze_keys:
+        centre_keys(network, pairs)
     if o.freeze_keys:
         network.freeze_keys()
     if average is None:

@@ -23,6 +23,11 @@ typedef enum {
   SSAT_LEVEL_NEON = 3,  // on Arm only, where 1 and 2 are not
 } ssat_level;
 
+/// The columns of one row of an output that are wanted: start to end, end not among them; none where end <= start.
+typedef struct {
+  int16_t start, end;
+} ssat_span;
+
 /// One convolution, u8 activations, s8 weights.
 ///   acc = bias[o] + sum over taps and input channels of (int32)u8 * (int32)s8          (exact, s32)
 ///   f   = (float)acc * multiplier[o]
@@ -47,6 +52,7 @@ typedef struct {
   uint8_t *output;
   float *output_f32;
   int32_t output_row_stride, output_pixel_stride, output_zero_point;
+  const ssat_span *spans;  // one for every output row, or NULL: all columns. The others stay as they were.
 } ssat_convolution_u8;
 
 /// The same in f32 (for checking and offline use). Weights from ssat_pack_weights_f32.
@@ -82,6 +88,7 @@ typedef struct {
   float gamma_scale, gamma_offset, beta_scale, beta_offset, negative_slope, output_inverse_scale;
   int32_t width, height, channels;  // of the output; channels padded, multiple of 16
   int32_t first_row, end_row;       // rows to do: 0 and height for all
+  const ssat_span *spans;           // one for every row of the output (from row 0), or NULL: all columns
   uint8_t *output;
   int32_t output_row_stride, output_pixel_stride, output_zero_point;
 } ssat_modulation_u8;

@@ -112,7 +112,10 @@ final class FaceTracker: @unchecked Sendable {
 
     /// Takes up detections as new faces, as far as there are places.
     private func begin(_ frame: FrameView, _ time: Double, _ views: inout [FaceView]) {
-        if policy == .primary { found.sortInPlace { $0.size > $1.size } }
+        if policy == .primary {
+            keepSurest()
+            found.sortInPlace { $0.size > $1.size }
+        }
         for detection in found where views.count < policy.limit {
             if views.contains(where: { detection.isNear($0.track.centre, within: 0.5 * $0.track.size) }) { continue }
             if policy == .primary, !mayBePrimary(detection, time) { continue }
@@ -125,6 +128,19 @@ final class FaceTracker: @unchecked Sendable {
             finish(view, revive(landmarks, time), time)
             views.append(view)
             _ = missing.popLast()
+        }
+    }
+
+    /// Of detections of one place, the surest alone. A forehead that the edge of a photo mirrored, eyes and all, made a larger face of
+    /// that and half of the true one.
+    private func keepSurest() {
+        var index = 1
+        while index < found.count {
+            if found[..<index].contains(where: { found[index].isNear(($0.low + $0.high) / 2, within: 0.5 * max($0.size, found[index].size)) }) {
+                found.remove(at: index)
+            } else {
+                index += 1
+            }
         }
     }
 
@@ -271,9 +287,7 @@ final class FaceTracker: @unchecked Sendable {
             for i in 0..<256 * 256 { out[i] = mesh.parsing[i] }
         }
         rasterizer.rasterize(view.landmarks)
-        view.uv.withUnsafeMutableBufferPointer { out in
-            for i in 0..<64 * 64 { out[i] = rasterizer.uv[i] }
-        }
+        view.uv.withUnsafeMutableBufferPointer { rasterizer.writeClosed($0.baseAddress!) }
         view.uvFeatures.withUnsafeMutableBufferPointer { rasterizer.writeFeatures($0.baseAddress!) }
         averageBlocks(view.crop)
         let seen = FaceColours.measure(crop: view.crop, average: average, classes: view.parsing)

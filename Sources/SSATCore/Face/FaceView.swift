@@ -11,6 +11,7 @@ package final class FaceView: @unchecked Sendable {
     var crop = [UInt8](repeating: 0, count: 256 * 256 * 3)
     package var parsing = [UInt8](repeating: 0, count: 256 * 256)
     var uvFeatures = [Float](repeating: 0, count: 64 * 64 * 13)
+    /// Of every cell, the holes of the mesh closed; -1 outside.
     package var uv = [SIMD2<Float>](repeating: SIMD2(-1, -1), count: 64 * 64)
     var change = [Float](repeating: 0, count: 256 * 256 * 3)
     /// Whether the track's last change is shown, instead of one predicted for this frame.

@@ -97,6 +97,23 @@ package final class MeshRasterizer: @unchecked Sendable {
         }
     }
 
+    /// The same with the holes of the mesh (eyes, mouth) closed: between the mesh on either side of them in their row.
+    package func writeClosed(_ output: UnsafeMutablePointer<SIMD2<Float>>) {
+        for y in 0..<64 {
+            var last: Int?
+            for x in 0..<64 {
+                let cell = y * 64 + x
+                output[cell] = uv[cell]
+                guard uv[cell].x >= 0 else { continue }
+                if let before = last {
+                    let left = uv[y * 64 + before], step = (uv[cell] - left) / Float(x - before)
+                    for hole in before + 1..<max(x, before + 1) { output[y * 64 + hole] = left + step * Float(hole - before) }
+                }
+                last = x
+            }
+        }
+    }
+
     /// The network's 13 features per cell: on the mesh or not, then sin(u), sin(v), cos(u), cos(v) at pi, 2 pi and 4 pi.
     package func writeFeatures(_ output: UnsafeMutablePointer<Float>) {
         for cell in 0..<64 * 64 {

@@ -72,4 +72,18 @@ package final class WorkerTeam: @unchecked Sendable {
 
     /// A member's part of `total` rows.
     package func share(of total: Int, _ member: Int) -> Range<Int> { total * member / count..<total * (member + 1) / count }
+
+    /// A member's part of `total` rows that are not all the same work.
+    package func share(of total: Int, _ member: Int, weight: (Int) -> Int) -> Range<Int> {
+        var work = 0
+        for row in 0..<total { work += weight(row) }
+        let bounds = (work * member / count, work * (member + 1) / count)
+        var sum = 0, first = total, end = total
+        for row in 0..<total {
+            if sum >= bounds.0 { first = min(first, row) }
+            if sum >= bounds.1 { end = min(end, row) }
+            sum += weight(row)
+        }
+        return first..<(member == count - 1 ? total : max(first, end))
+    }
 }

@@ -22,6 +22,8 @@ package struct Tensor: Sendable {
     package let quantization: Quantization
     /// Bytes from the arena's base to interior pixel (0, 0).
     package let offset: Int
+    /// Where the spans of its rows begin among those of the network (`Network.want`).
+    let firstSpan: Int
     /// Channels, padded.
     package var pixelStride: Int { Tensor.padded(channels) }
     package var rowStride: Int { (width + 2) * pixelStride }
@@ -37,7 +39,32 @@ extension ssat_convolution_u8 {
         if residual != nil { residual += first * Int(residual_row_stride) }
         if output != nil { output += first * Int(output_row_stride) }
         if output_f32 != nil { output_f32 += first * Int(output_row_stride) }
+        if spans != nil { spans += first }
         output_height = Int32(rows.count)
+    }
+}
+
+extension ssat_span {
+    var count: Int { max(Int(end) - Int(start), 0) }
+}
+
+extension Network.Copy {
+    func copy(row y: Int) {
+        let x = Int(spans[y].start), count = spans[y].count
+        ssat_copy_channels(
+            input + y * inputRow + x * inputPixel, inputRow, inputPixel, output + y * outputRow + x * outputPixel, outputRow, outputPixel,
+            Int32(count), 1, Int32(bytes))
+    }
+
+    /// Row `y` of the input becomes two rows of the output, as far as either is wanted.
+    func double(row y: Int) {
+        let one = spans[2 * y], two = spans[2 * y + 1]
+        guard one.count + two.count > 0 else { return }
+        let start = one.count == 0 ? two.start : two.count == 0 ? one.start : min(one.start, two.start)
+        let x = Int(start) / 2, count = (Int(max(one.end, two.end)) + 1) / 2 - x
+        ssat_upsample2(
+            input + y * inputRow + x * inputPixel, inputRow, inputPixel, output + 2 * y * outputRow + 2 * x * outputPixel, outputRow,
+            outputPixel, Int32(count), 1, Int32(bytes))
     }
 }
 
@@ -54,12 +81,14 @@ package final class Network: @unchecked Sendable {
         case copy(Copy)
     }
 
+    /// `spans`: wanted columns of every row of the output.
     struct Copy {
+        var spans: UnsafePointer<ssat_span>
         var input: UnsafeRawPointer
         var inputRow, inputPixel: Int
         var output: UnsafeMutableRawPointer
         var outputRow, outputPixel: Int
-        var width, height, bytes: Int
+        var height, bytes: Int
     }
 
     struct ModulationFloat {
@@ -72,18 +101,29 @@ package final class Network: @unchecked Sendable {
     }
 
     private let steps: [Step]
+    let flows: [Flow]
+    /// One for every row of every map.
+    let spans: UnsafeMutableBufferPointer<ssat_span>
     private let arena: Arena
     private let weights: [Arena]
     private let kernels: UnsafePointer<ssat_kernels>
     /// Who shares the work of every step; nil: the thread that calls `run` does it alone.
     package var team: WorkerTeam?
 
-    init(steps: [Step], arena: Arena, weights: [Arena], kernels: UnsafePointer<ssat_kernels>) {
+    /// - Parameter spans: owned by the network from here on.
+    init(
+        steps: [Step], flows: [Flow], spans: UnsafeMutableBufferPointer<ssat_span>, arena: Arena, weights: [Arena],
+        kernels: UnsafePointer<ssat_kernels>
+    ) {
         self.steps = steps
+        self.flows = flows
+        self.spans = spans
         self.arena = arena
         self.weights = weights
         self.kernels = kernels
     }
+
+    deinit { spans.deallocate() }
 
     package var stepCount: Int { steps.count }
 
@@ -110,27 +150,23 @@ package final class Network: @unchecked Sendable {
         }
     }
 
-    /// One member's rows of a step. What int8 networks do not have is left to the first member.
+    /// One member's rows of a step, as much work for each. What int8 networks do not have is left to the first member.
     private func perform(_ step: Step, _ team: WorkerTeam?, _ member: Int) {
-        func rows(_ height: Int) -> Range<Int> { team?.share(of: height, member) ?? 0..<height }
+        func rows(_ height: Int, _ spans: UnsafePointer<ssat_span>) -> Range<Int> {
+            team?.share(of: height, member) { spans[$0].count } ?? 0..<height
+        }
         switch step {
         case .convolution(var call):
-            call.keep(rows: rows(Int(call.output_height)))
+            call.keep(rows: rows(Int(call.output_height), call.spans))
             if call.output_height > 0 { kernels.pointee.convolution_u8(&call) }
         case .modulation(var call):
-            let part = rows(Int(call.height))
+            let part = rows(Int(call.height), call.spans)
             (call.first_row, call.end_row) = (Int32(part.lowerBound), Int32(part.upperBound))
             kernels.pointee.modulation_u8(&call)
         case .upsample(let c):
-            let part = rows(c.height)
-            ssat_upsample2(
-                c.input + part.lowerBound * c.inputRow, c.inputRow, c.inputPixel, c.output + 2 * part.lowerBound * c.outputRow, c.outputRow,
-                c.outputPixel, Int32(c.width), Int32(part.count), Int32(c.bytes))
+            for y in team?.share(of: c.height, member, weight: { c.spans[2 * $0].count }) ?? 0..<c.height { c.double(row: y) }
         case .copy(let c):
-            let part = rows(c.height)
-            ssat_copy_channels(
-                c.input + part.lowerBound * c.inputRow, c.inputRow, c.inputPixel, c.output + part.lowerBound * c.outputRow, c.outputRow,
-                c.outputPixel, Int32(c.width), Int32(part.count), Int32(c.bytes))
+            for y in rows(c.height, c.spans) { c.copy(row: y) }
         case .convolutionFloat(var call): if member == 0 { ssat_convolution_f32_run(&call) }
         case .modulationFloat(let call): if member == 0 { Self.modulate(call) }
         }

@@ -23,7 +23,11 @@ package struct NetworkBuilder {
     private let kernels: UnsafePointer<ssat_kernels>
     private var size = 0
     private var borders: [Tensor] = []
-    private var planned: [(UnsafeMutableRawPointer) -> Network.Step] = []
+    private var planned: [(_ base: UnsafeMutableRawPointer, _ spans: UnsafeMutablePointer<ssat_span>) -> Network.Step] = []
+    private var flows: [Network.Flow] = []
+    private var spanCount = 0
+    /// Parts of concatenated maps: where in them they begin, in channels.
+    private var parts: [(part: Tensor, whole: Tensor, channel: Int)] = []
     private var packed: [Arena] = []
 
     /// - Throws: nothing; a level that this machine lacks falls back to the reference.
@@ -75,7 +79,8 @@ package struct NetworkBuilder {
                 ordered, Int32(outputs), Int32(kernel), Int32(inputs), store.base.assumingMemoryBound(to: Float.self))
             let biases = hold(copying: bias, padded: outputs)
             let y = allocate(height, width, bias.count, isFloat: true, .identity)
-            planned.append { base in
+            flow(y, from: x, .window(kernel: kernel, stride: stride, pad: pad), residual)
+            planned.append { base, _ in
                 func at(_ t: Tensor) -> UnsafeMutablePointer<Float> { (base + t.offset).assumingMemoryBound(to: Float.self) }
                 return .convolutionFloat(
                     ssat_convolution_f32(
@@ -105,7 +110,8 @@ package struct NetworkBuilder {
         let q = floatOutput ? Quantization.identity : try quantization(name)
         let added = residual == nil ? [0, 0] : try weights.floats(named: name + ".residual", shape: [2])
         let y = allocate(height, width, bias.count, isFloat: floatOutput, q)
-        planned.append { base in
+        flow(y, from: x, .window(kernel: kernel, stride: stride, pad: pad), residual)
+        planned.append { base, spans in
             func at(_ t: Tensor) -> UnsafeMutablePointer<UInt8> { (base + t.offset).assumingMemoryBound(to: UInt8.self) }
             return .convolution(
                 ssat_convolution_u8(
@@ -119,9 +125,14 @@ package struct NetworkBuilder {
                     output_height: Int32(height), output_channels: Int32(outputs), output: floatOutput ? nil : at(y),
                     output_f32: floatOutput ? (base + y.offset).assumingMemoryBound(to: Float.self) : nil,
                     output_row_stride: Int32(y.rowStride), output_pixel_stride: Int32(y.pixelStride),
-                    output_zero_point: Int32(q.zeroPoint)))
+                    output_zero_point: Int32(q.zeroPoint), spans: spans + y.firstSpan))
         }
         return y
+    }
+
+    private mutating func flow(_ output: Tensor, from map: Tensor, _ reach: Network.Reach, _ pointwise: Tensor? = nil) {
+        let same = pointwise.map { [(map: $0, reach: Network.Reach.window(kernel: 1, stride: 1, pad: 0))] } ?? []
+        flows.append(Network.Flow(output: output, inputs: [(map, reach)] + same))
     }
 
     /// Two 3x3 convolutions and the identity (He et al., CVPR 2016).
@@ -134,11 +145,12 @@ package struct NetworkBuilder {
     package mutating func upsample(_ x: Tensor) -> Tensor {
         let y = allocate(x.height * 2, x.width * 2, x.channels, isFloat: x.isFloat, x.quantization)
         let e = x.elementSize
-        planned.append { base in
+        flow(y, from: x, .half)
+        planned.append { base, spans in
             .upsample(
                 Network.Copy(
-                    input: base + x.offset, inputRow: x.rowStride * e, inputPixel: x.pixelStride * e, output: base + y.offset,
-                    outputRow: y.rowStride * e, outputPixel: y.pixelStride * e, width: x.width, height: x.height,
+                    spans: spans + y.firstSpan, input: base + x.offset, inputRow: x.rowStride * e, inputPixel: x.pixelStride * e,
+                    output: base + y.offset, outputRow: y.rowStride * e, outputPixel: y.pixelStride * e, height: x.height,
                     bytes: x.pixelStride * e))
         }
         return y
@@ -153,14 +165,14 @@ package struct NetworkBuilder {
         var channel = 0
         for x in parts {
             let e = x.elementSize, start = channel
-            // The border travels too: it holds this part's zero point.
-            planned.append { base in
+            self.parts.append((x, y, start))
+            flow(y, from: x, .window(kernel: 1, stride: 1, pad: 0))
+            planned.append { base, spans in
                 .copy(
                     Network.Copy(
-                        input: base + x.offset - (x.rowStride + x.pixelStride) * e, inputRow: x.rowStride * e,
-                        inputPixel: x.pixelStride * e,
-                        output: base + y.offset - (y.rowStride + y.pixelStride - start) * e, outputRow: y.rowStride * e,
-                        outputPixel: y.pixelStride * e, width: x.width + 2, height: x.height + 2, bytes: x.channels * e))
+                        spans: spans + y.firstSpan, input: base + x.offset, inputRow: x.rowStride * e, inputPixel: x.pixelStride * e,
+                        output: base + y.offset + start * e, outputRow: y.rowStride * e, outputPixel: y.pixelStride * e, height: x.height,
+                        bytes: x.channels * e))
             }
             channel += x.channels
         }
@@ -175,8 +187,9 @@ package struct NetworkBuilder {
         let y = allocate(x.height, x.width, x.channels, isFloat: precision == .f32, q)
         let upsample = maps.height != x.height
         let slope = Activation.leakyReLU.negativeSlope
+        flow(y, from: maps, upsample ? .aroundHalf : .window(kernel: 1, stride: 1, pad: 0), x)
         if precision == .f32 {
-            planned.append { base in
+            planned.append { base, _ in
                 func at(_ t: Tensor) -> UnsafeMutablePointer<Float> { (base + t.offset).assumingMemoryBound(to: Float.self) }
                 return .modulationFloat(
                     Network.ModulationFloat(
@@ -190,7 +203,7 @@ package struct NetworkBuilder {
             return y
         }
         let p = try weights.floats(named: name + ".parameters", shape: [4])
-        planned.append { base in
+        planned.append { base, spans in
             func at(_ t: Tensor) -> UnsafeMutablePointer<UInt8> { (base + t.offset).assumingMemoryBound(to: UInt8.self) }
             return .modulation(
                 ssat_modulation_u8(
@@ -201,7 +214,7 @@ package struct NetworkBuilder {
                     shift: shift.base.assumingMemoryBound(to: Float.self), gamma_scale: p[0], gamma_offset: p[1],
                     beta_scale: p[2], beta_offset: p[3], negative_slope: slope, output_inverse_scale: 1 / q.scale,
                     width: Int32(y.width), height: Int32(y.height), channels: Int32(y.pixelStride),
-                    first_row: 0, end_row: Int32(y.height), output: at(y), output_row_stride: Int32(y.rowStride),
+                    first_row: 0, end_row: Int32(y.height), spans: spans + y.firstSpan, output: at(y), output_row_stride: Int32(y.rowStride),
                     output_pixel_stride: Int32(y.pixelStride), output_zero_point: Int32(q.zeroPoint)))
         }
         return y
@@ -214,7 +227,22 @@ package struct NetworkBuilder {
             let whole = arena.base + t.offset - (t.rowStride + t.pixelStride)
             memset(whole, Int32(t.quantization.zeroPoint.rounded()), t.rowStride * (t.height + 2))
         }
-        return Network(steps: planned.map { $0(arena.base) }, arena: arena, weights: packed, kernels: kernels)
+        for (x, y, channel) in parts { copyBorder(of: x, to: y, channel, arena.base) }
+        let spans = UnsafeMutableBufferPointer<ssat_span>.allocate(capacity: max(spanCount, 1))
+        spans.initialize(repeating: ssat_span(start: 0, end: 0))
+        let network = Network(
+            steps: planned.map { $0(arena.base, spans.baseAddress!) }, flows: flows, spans: spans, arena: arena, weights: packed, kernels: kernels)
+        network.wantEverything()
+        return network
+    }
+
+    /// It holds the part's own zero point. With what is inside, which is overwritten by every run.
+    private func copyBorder(of x: Tensor, to y: Tensor, _ channel: Int, _ base: UnsafeMutableRawPointer) {
+        let e = x.elementSize
+        ssat_copy_channels(
+            base + x.offset - (x.rowStride + x.pixelStride) * e, x.rowStride * e, x.pixelStride * e,
+            base + y.offset - (y.rowStride + y.pixelStride - channel) * e, y.rowStride * e, y.pixelStride * e, Int32(x.width + 2),
+            Int32(x.height + 2), Int32(x.channels * e))
     }
 
     private mutating func allocate(_ height: Int, _ width: Int, _ channels: Int, isFloat: Bool, _ q: Quantization) -> Tensor {
@@ -223,7 +251,8 @@ package struct NetworkBuilder {
         let row = (width + 2) * pixel
         let tensor = Tensor(
             height: height, width: width, channels: channels, isFloat: isFloat, quantization: q,
-            offset: size + (row + pixel) * element)
+            offset: size + (row + pixel) * element, firstSpan: spanCount)
+        spanCount += height
         // 64 spare bytes: vector loads may run past the last pixel.
         size = (size + row * (height + 2) * element + 64 + 63) / 64 * 64
         borders.append(tensor)

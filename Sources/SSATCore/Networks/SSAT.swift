@@ -10,6 +10,8 @@ package final class SSAT: @unchecked Sendable {
     private let network: Network
     /// Who shares the work; nil: this thread alone.
     package var team: WorkerTeam? { didSet { network.team = team } }
+    /// Whether all of the crop that was encoded last is there.
+    private var isWhole = false
     /// Steps of the per-frame encoders, of the makeup encoder (for a reference only), of the decoder.
     private let encoding, makeupEncoding, decoding: Range<Int>
     private let precision: Precision
@@ -79,7 +81,8 @@ package final class SSAT: @unchecked Sendable {
     ///   - crop: 256x256x3 R'G'B' bytes.
     ///   - classes: 256x256 `FaceClass` values.
     ///   - uv: 64x64x13 UV features of the mesh.
-    package func encode(crop: UnsafePointer<UInt8>, classes: UnsafePointer<UInt8>, uv: UnsafePointer<Float>) {
+    ///   - weight: that of the `transfer` to come: 0 where its change is not wanted, and so not computed. Nil: everything is, as `makeLook` needs it.
+    package func encode(crop: UnsafePointer<UInt8>, classes: UnsafePointer<UInt8>, uv: UnsafePointer<Float>, for weight: UnsafePointer<Float>? = nil) {
         let size = Int32(Self.size)
         for i in 0..<Self.size * Self.size { reduced[i] = classes[i] == FaceClass.cover.rawValue ? FaceClass.innerMouth.rawValue : classes[i] }
         if precision == .int8 {
@@ -95,15 +98,37 @@ package final class SSAT: @unchecked Sendable {
         ssat_average_blocks(crop, &average)
         ssat_luma_around(average, &around, &scratch)
         self.crop.withUnsafeMutableBufferPointer { $0.baseAddress!.update(from: crop, count: $0.count) }
+        correspondence.value.choosePositions(classes)
+        isWhole = weight == nil
+        if let weight { want(weight) } else { network.wantEverything() }
         network.run(encoding)
-        let map = network.floats(keys)
-        correspondence.value.prepare(keys: map, rowStride: keys.rowStride, pixelStride: keys.pixelStride, parsing: classes)
+        correspondence.value.prepare(keys: network.floats(keys), rowStride: keys.rowStride, pixelStride: keys.pixelStride)
         markSkin(classes)
         markLips(classes)
     }
 
-    /// The look of the crop that was encoded last.
+    /// The keys of the face's cells, and the change and its gates where there is weight.
+    private func want(_ weight: UnsafePointer<Float>) {
+        network.wantNothing()
+        for position in correspondence.value.positions {
+            let x = Int(position) % 64
+            network.want(keys, row: Int(position) / 64, columns: x..<x + 1)
+        }
+        for y in 0..<Self.size {
+            let row = UnsafeBufferPointer(start: weight + y * Self.size, count: Self.size)
+            guard let first = row.firstIndex(where: { $0 != 0 }), let last = row.lastIndex(where: { $0 != 0 }) else { continue }
+            network.want(head, row: y / 2, columns: first / 2..<last / 2 + 1)
+            // Gates are interpolated between cells.
+            for cell in y / 4 - 1...y / 4 + 1 { network.want(gate, row: cell, columns: first / 4 - 1..<last / 4 + 2) }
+        }
+        network.wantInputs(of: decoding)
+        network.wantInputs(of: encoding)
+        network.align()
+    }
+
+    /// The look of the crop that was encoded last, all of it.
     package func makeLook() -> Look {
+        precondition(isWhole, "a look needs the whole crop")
         let face = faceColours, own = face.skin
         withUnsafeBytes(of: (own.x, own.y, own.z)) {
             let colour = $0.bindMemory(to: Float.self).baseAddress!
@@ -155,7 +180,7 @@ package final class SSAT: @unchecked Sendable {
     /// The change that gives the crop that was encoded last the makeup of `look`.
     /// - Parameters:
     ///   - own: the source's colours (smoothed by the caller).
-    ///   - weight: 256x256, 0..1: where makeup goes and how strong.
+    ///   - weight: 256x256, 0..1: where makeup goes and how strong. 0 wherever that of `encode` was.
     ///   - change: 256x256x3 R'G'B' differences, in units of full scale.
     package func transfer(
         _ look: Look, on own: FaceColours, weight: UnsafePointer<Float>, change: UnsafeMutablePointer<Float>

@@ -31,35 +31,24 @@ final class SymmetricCorrespondence: @unchecked Sendable {
         }
     }
 
-    /// Keys of the chosen positions: the spatial mean over the whole grid is taken off, then each has length 1.
+    /// Keys of the chosen positions, each of length 1.
     static func normalize(
         _ keys: UnsafePointer<Float>, rowStride: Int, pixelStride: Int, positions: [Int32], into output: inout [Float]
     ) {
-        withUnsafeTemporaryAllocation(of: Float.self, capacity: channels) { mean in
-            mean.initialize(repeating: 0)
-            for y in 0..<grid {
-                for x in 0..<grid {
-                    let k = keys + y * rowStride + x * pixelStride
-                    for c in 0..<channels { mean[c] += k[c] }
-                }
-            }
-            for c in 0..<channels { mean[c] /= Float(grid * grid) }
-            for (row, position) in positions.enumerated() {
-                let k = keys + Int(position) / grid * rowStride + Int(position) % grid * pixelStride
-                var sum: Float = 0
-                for c in 0..<channels {
-                    let d = k[c] - mean[c]
-                    sum += d * d
-                }
-                let inverse = 1 / max(sum.squareRoot(), 1e-12)
-                for c in 0..<channels { output[row * channels + c] = (k[c] - mean[c]) * inverse }
-            }
+        for (row, position) in positions.enumerated() {
+            let k = keys + Int(position) / grid * rowStride + Int(position) % grid * pixelStride
+            var sum: Float = 0
+            for c in 0..<channels { sum += k[c] * k[c] }
+            let inverse = 1 / max(sum.squareRoot(), 1e-12)
+            for c in 0..<channels { output[row * channels + c] = k[c] * inverse }
         }
     }
 
-    /// Takes the source's keys (64x64x64 f32 map) and its parsing.
-    func prepare(keys: UnsafePointer<Float>, rowStride: Int, pixelStride: Int, parsing: UnsafePointer<UInt8>) {
-        Self.makeupPositions(parsing, into: &positions)
+    /// Which cells of the source take part. `parsing`: 256x256 classes.
+    func choosePositions(_ parsing: UnsafePointer<UInt8>) { Self.makeupPositions(parsing, into: &positions) }
+
+    /// Takes the source's keys (64x64x64 f32 map), of the cells that were chosen.
+    func prepare(keys: UnsafePointer<Float>, rowStride: Int, pixelStride: Int) {
         Self.normalize(keys, rowStride: rowStride, pixelStride: pixelStride, positions: positions, into: &normalized)
     }
 

@@ -4,6 +4,7 @@ import torch.nn.functional as F
 
 # Weight of an error by class: background, skin, nose, eyes, brows, ears and neck, hair, upper lip, lower lip, mouth or cover.
 CLASS_WEIGHT = torch.tensor([1, 2, 2, 4, 3, 2, 1, 6, 6, 2.0]).view(1, 10, 1, 1)
+ZONE_WEIGHT = torch.tensor([1, 2, 1.5])  # lips, eyelids, cheeks: the harder, the heavier
 SMALLEST_CHANGE = 0.012  # mean per channel; a zone that the truth changes by less than this counts as unchanged
 
 
@@ -29,7 +30,7 @@ def lowpass_loss(output, truth):
 def zone_loss(output, truth, source, zones):
     """1 - recovery per zone: error over change, so that a light blush weighs as much as a dark lipstick.
 
-    zones: n x z x h x w weights in 0..1. Zones that are hidden or unchanged drop out smoothly.
+    zones: n x 3 x h x w weights in 0..1. Zones that are hidden or unchanged drop out smoothly.
     """
     error = ((output - truth).abs().mean(1, keepdim=True) * zones).sum((2, 3))
     # Low-passed error too: wide washes are judged by their colour, not by their grain.
@@ -37,4 +38,4 @@ def zone_loss(output, truth, source, zones):
     change = ((truth - source).abs().mean(1, keepdim=True) * zones).sum((2, 3))
     size = zones.sum((2, 3))
     visible = (size > 200).to(error)
-    return ((error + smooth) / (change + SMALLEST_CHANGE * size + 1) * visible).mean(0).sum()
+    return ((error + smooth) / (change + SMALLEST_CHANGE * size + 1) * visible).mean(0) @ ZONE_WEIGHT.to(error)

@@ -106,8 +106,18 @@ class FeatureFusion(nn.Module):
         deep = self.deep_residual(self.deep(torch.cat([content, semantic], 1)))
         deep = F.interpolate(deep, scale_factor=2, mode="nearest")
         mixed = self.mix(torch.cat([self.shallow(content_fine), content, deep, semantic], 1))
-        key = self.key(torch.cat([mixed, semantic[:, -UV_FEATURES:]], 1))
-        return F.normalize(key - key.mean((2, 3), keepdim=True), dim=1)
+        # Not centred by the mean of the picture's keys, as in the paper: the mean hardly differs from picture to picture, and the bias
+        # holds it (`centre_keys`). The keys of a face then do not depend on what is beside it (decision 0020).
+        return F.normalize(self.key(torch.cat([mixed, semantic[:, -UV_FEATURES:]], 1)), dim=1)
+
+    @torch.no_grad()
+    def centre_keys(self, content_fine, content, semantic):
+        """Takes the mean of the keys of these pictures off the bias. For a network that has not learned yet, or whose keys were centred otherwise."""
+        raw = []
+        hook = self.key.register_forward_hook(lambda _, __, key: raw.append(key))
+        self(content_fine, content, semantic)
+        hook.remove()
+        self.key.bias -= raw[0].float().mean((0, 2, 3))
 
 
 class Modulation(nn.Module):
