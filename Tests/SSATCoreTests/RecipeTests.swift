@@ -39,4 +39,21 @@ import Testing
         let holes = rasterizer.uv.indices.count { rasterizer.uv[$0].x < 0 && view.uv[$0].x >= 0 }
         #expect(holes > 10, "what the test is about")
     }
+
+    /// Softening once halved the makeup of the pixels beside an eye.
+    @Test func theEdgeOfALidIsFullAndTheEyeBare() throws {
+        let view = FaceView(), eye = 100..<130
+        for cell in 0..<64 * 64 { view.uv[cell] = SIMD2(0.5, 0.4) }
+        for i in view.parsing.indices {
+            view.parsing[i] = (eye.contains(i % 256) && eye.contains(i / 256) ? FaceClass.eye : .skin).rawValue
+        }
+        var weight = [Float](repeating: 0, count: 256 * 256), scratch = weight
+        let zones = try FaceZones(Models.canonicalMesh())
+        Recipe().weigh(view, zones, into: &weight, scratch: &scratch)
+        for x in 90..<140 {
+            #expect(weight[110 * 256 + x] == (eye.contains(x) ? 0 : 1), "column \(x)")
+        }
+        Recipe(eyes: 0).weigh(view, zones, into: &weight, scratch: &scratch)
+        #expect(eye.allSatisfy { weight[110 * 256 + $0] == 0 })
+    }
 }

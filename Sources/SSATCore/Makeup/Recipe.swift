@@ -20,6 +20,8 @@ public struct Recipe: Sendable, Equatable {
             table[value] = (value == FaceClass.brow.rawValue ? brows : skin) * strength
         }
         let skinWeight = skin * strength, eyeWeight = eyes * strength
+        // Softening is not to take makeup off the edge of a lid, where it is strongest. The eyes themselves get none, see below.
+        table[Int(FaceClass.eye.rawValue)] = eyeWeight
         for y in 0..<256 {
             for x in 0..<256 {
                 let i = y * 256 + x
