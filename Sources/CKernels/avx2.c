@@ -310,6 +310,21 @@ AVX2 static void attention(const ssat_attention_s8 *p) {
   for (; q < p->query_count; q++) attend(p, q, 1);
 }
 
+AVX2 static int64_t exercise(int64_t rounds) {
+  __m256i sum[12], value = _mm256_set1_epi16(3), weight = _mm256_set1_epi16(5);
+  UNROLL for (int i = 0; i < 12; i++) sum[i] = _mm256_setzero_si256();
+  for (int64_t r = 0; r < rounds; r++) {
+    __asm__ volatile("" : "+x"(value), "+x"(weight));
+    UNROLL for (int i = 0; i < 12; i++) {
+      __m256i product = _mm256_madd_epi16(value, weight);
+      __asm__ volatile("" : "+x"(product));  // not one product for all twelve
+      sum[i] = _mm256_add_epi32(sum[i], product);
+    }
+  }
+  UNROLL for (int i = 0; i < 12; i++) __asm__ volatile("" : : "x"(sum[i]));
+  return rounds * 12 * 16;
+}
+
 const ssat_kernels ssat_avx2_kernels = {
     .name = "avx2",
     .packed_weights_size = packed_weights_size,
@@ -320,5 +335,6 @@ const ssat_kernels ssat_avx2_kernels = {
     .pack_reference = pack_reference,
     .attention_scratch_size = attention_scratch_size,
     .attention_s8 = attention,
+    .exercise = exercise,
 };
 #endif

@@ -272,6 +272,17 @@ VNNI static void attention(const ssat_attention_s8 *p) {
   for (; q < p->query_count; q++) attend(p, q, 1);
 }
 
+VNNI static int64_t exercise(int64_t rounds) {
+  __m512i sum[16], value = _mm512_set1_epi8(3), weight = _mm512_set1_epi8(5);
+  UNROLL for (int i = 0; i < 16; i++) sum[i] = _mm512_setzero_si512();
+  for (int64_t r = 0; r < rounds; r++) {
+    __asm__ volatile("" : "+v"(value), "+v"(weight));
+    UNROLL for (int i = 0; i < 16; i++) sum[i] = _mm512_dpbusd_epi32(sum[i], value, weight);
+  }
+  UNROLL for (int i = 0; i < 16; i++) __asm__ volatile("" : : "v"(sum[i]));
+  return rounds * 16 * 64;
+}
+
 const ssat_kernels ssat_avx512vnni_kernels = {
     .name = "avx512vnni",
     .packed_weights_size = ssat_reference_packed_weights_size,
@@ -282,5 +293,6 @@ const ssat_kernels ssat_avx512vnni_kernels = {
     .pack_reference = pack_reference,
     .attention_scratch_size = attention_scratch_size,
     .attention_s8 = attention,
+    .exercise = exercise,
 };
 #endif

@@ -251,6 +251,18 @@ static void attention(const ssat_attention_s8 *p) {
   }
 }
 
+NEON static int64_t exercise(int64_t rounds) {
+  int32x4_t sum[16];
+  int8x16_t value = vdupq_n_s8(3), weight = vdupq_n_s8(5);
+  UNROLL for (int i = 0; i < 16; i++) sum[i] = vdupq_n_s32(0);
+  for (int64_t r = 0; r < rounds; r++) {
+    __asm__ volatile("" : "+w"(value), "+w"(weight));
+    UNROLL for (int i = 0; i < 16; i++) sum[i] = vdotq_s32(sum[i], value, weight);
+  }
+  UNROLL for (int i = 0; i < 16; i++) __asm__ volatile("" : : "w"(sum[i]));
+  return rounds * 16 * 16;
+}
+
 const ssat_kernels ssat_neon_kernels = {
     .name = "neon",
     .packed_weights_size = packed_weights_size,
@@ -261,5 +273,6 @@ const ssat_kernels ssat_neon_kernels = {
     .pack_reference = pack_reference,
     .attention_scratch_size = attention_scratch_size,
     .attention_s8 = attention,
+    .exercise = exercise,
 };
 #endif

@@ -4,17 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clones.h"
+
 #pragma STDC FP_CONTRACT OFF
 
 // Forced inline, and called with constants for depth and number of samples: the inner loops have no branches then.
 #define INLINE static inline __attribute__((always_inline))
-
-// Compiled twice where the compiler can: the same C, without contraction, so the same bits.
-#if defined(__x86_64__) && defined(__linux__)
-#define CLONES __attribute__((target_clones("default", "avx2")))
-#else
-#define CLONES
-#endif
 
 INLINE float sample_at(const ssat_frame *f, int p, int32_t x, int32_t y, int deep) {
   ptrdiff_t step = p ? f->chroma_step : 1;

@@ -148,6 +148,16 @@ void ssat_reference_attention(const ssat_attention_s8 *p) {
   }
 }
 
+static int64_t exercise(int64_t rounds) {
+  int32_t sum[16] = {0}, value = 3, weight = 5;
+  for (int64_t r = 0; r < rounds; r++) {
+    __asm__ volatile("" : "+r"(value), "+r"(weight));
+    for (int i = 0; i < 16; i++) sum[i] += value * weight;
+  }
+  for (int i = 0; i < 16; i++) __asm__ volatile("" : : "r"(sum[i]));
+  return rounds * 16;
+}
+
 const ssat_kernels ssat_reference_kernels = {
     .name = "reference",
     .packed_weights_size = ssat_reference_packed_weights_size,
@@ -158,4 +168,5 @@ const ssat_kernels ssat_reference_kernels = {
     .pack_reference = ssat_reference_pack_reference,
     .attention_scratch_size = ssat_reference_attention_scratch_size,
     .attention_s8 = ssat_reference_attention,
+    .exercise = exercise,
 };

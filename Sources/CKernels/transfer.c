@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "clones.h"
+
 #pragma STDC FP_CONTRACT OFF
 
 void ssat_picture_to_tensor_u8(const uint8_t *rgb, int32_t size, uint8_t *output, int32_t row_stride, int32_t pixel_stride) {
@@ -56,10 +58,17 @@ void ssat_average_blocks(const uint8_t *rgb, float *output) {
       }
 }
 
-void ssat_quantize_u8(const float *input, int32_t count, float inverse_scale, int32_t zero_point, uint8_t *output) {
+CLONES void ssat_quantize_u8(const float *input, int32_t count, float inverse_scale, int32_t zero_point, uint8_t *output) {
   for (int32_t i = 0; i < count; i++) {
     float f = nearbyintf(input[i] * inverse_scale) + (float)zero_point;
-    output[i] = (uint8_t)(f < 0 ? 0 : f > 255 ? 255 : f);
+    output[i] = (uint8_t)(int32_t)(f < 0 ? 0 : f > 255 ? 255 : f);
+  }
+}
+
+CLONES void ssat_quantize_s8(const float *input, int32_t count, float inverse_scale, int8_t *output) {
+  for (int32_t i = 0; i < count; i++) {
+    float f = nearbyintf(input[i] * inverse_scale);
+    output[i] = (int8_t)(int32_t)(f < -127 ? -127 : f > 127 ? 127 : f);
   }
 }
 

@@ -15,16 +15,9 @@ public struct NetworkSpeed: Sendable {
         let mesh = try FaceMesh(weights: Models.faceMesh(.int8), precision: .int8)
         let ssat = try SSAT(weights: Models.ssatLive(.int8), precision: .int8)
         (detector.team, mesh.team, ssat.team) = (team, team, team)
-        let large = [UInt8](repeating: 120, count: 320 * 320 * 3), crop = [UInt8](repeating: 120, count: 256 * 256 * 3)
+        let large = [UInt8](repeating: 120, count: 320 * 320 * 3), face = InventedCrop(positions: positions)
+        let (crop, parsing, uv, weight) = (face.crop, face.parsing, face.uv, face.weight)
         var faces: [Detection] = [], change = [Float](repeating: 0, count: 256 * 256 * 3)
-        let uv = [Float](repeating: 0.5, count: 64 * 64 * 13)
-        // A face as an ellipse, 1.4 times as high as wide.
-        let across = (Double(positions) / (.pi * 1.4)).squareRoot()
-        let parsing = (0..<256 * 256).map { pixel in
-            let x = (Double(pixel % 256 / 4) - 31.5) / across, y = (Double(pixel / 1024) - 31.5) / (1.4 * across)
-            return (x * x + y * y < 1 ? FaceClass.skin : .background).rawValue
-        }
-        let weight = parsing.map { $0 == FaceClass.skin.rawValue ? Float(1) : 0 }
         ssat.encode(crop: crop, classes: parsing, uv: uv)
         let look = ssat.makeLook()
         return [

@@ -16,19 +16,22 @@ struct BenchCommand: ParsableCommand {
     @Option(help: "Threads that share a frame, as in webcam. 1 and all if not given.") var threads: Int?
     @Option(help: "How many times a frame is filtered.") var frames = 60
     @Flag(help: "Times each network alone.") var networks = false
+    @Flag(help: "Times every step of the networks, on one thread, beside what the processor's multipliers can do.") var steps = false
     @Flag(help: "Prints JSON.") var json = false
 
     func validate() throws {
         if (input == nil) != (reference == nil) { throw ValidationError("a clip and its reference (-r) go together") }
         if frames < 1 || threads ?? 1 < 1 { throw ValidationError("--frames and --threads are at least 1") }
-        if networks, input != nil { throw ValidationError("--networks needs no clip") }
+        if networks || steps, input != nil { throw ValidationError("--networks and --steps need no clip") }
     }
 
     func run() throws {
         try reporting {
             let cores = ProcessInfo.processInfo.activeProcessorCount
             let counts = threads.map { [$0] } ?? (cores > 1 ? [1, cores] : [1])
-            if networks {
+            if steps {
+                try show(StepSpeed.measure(), peak: StepSpeed.peak())
+            } else if networks {
                 try show(counts.map { ($0, try NetworkSpeed.measure(team: $0)) })
             } else {
                 try show(counts.flatMap(measure))
@@ -86,6 +89,31 @@ struct BenchCommand: ParsableCommand {
         print("\(InstructionSet.current.description), \(ProcessInfo.processInfo.activeProcessorCount) cores; medians")
         for (threads, speeds) in all {
             for speed in speeds { print(String(format: "%@, %d thread%@: %.2f ms", speed.name, threads, threads == 1 ? "" : "s", speed.milliseconds)) }
+        }
+    }
+
+    private func show(_ steps: [StepSpeed], peak: Double) throws {
+        guard !json else {
+            return try printJSON(steps.map { s in
+                [
+                    "network": s.network, "step": s.step, "shape": s.shape, "share": s.share, "ms": s.milliseconds, "gmac": s.work, "peak_gmac_per_s": peak,
+                ] as [String: Any]
+            })
+        }
+        print(String(format: "%@, 1 thread; the multipliers do %.0f GMAC/s", InstructionSet.current.description, peak))
+        func line(_ name: String, _ ms: Double, _ work: Double, _ shape: String) {
+            let rate = work / ms * 1000
+            print(String(format: "%-48@ %6.2f ms  ", name as NSString, ms) + (work > 0 ? String(format: "%4.0f GMAC/s %3.0f %%  %@", rate, 100 * rate / peak, shape) : shape))
+        }
+        for network in ["FaceDetector", "FaceMesh", "SSAT live"] {
+            let own = steps.filter { $0.network == network }, convolutions = own.filter { $0.work > 0 }
+            for s in own { line("\(network) \(s.step)", s.milliseconds, s.work, s.shape + (s.share < 1 ? String(format: ", %.0f %% of it", 100 * s.share) : "")) }
+            func sum(_ name: String, _ some: [StepSpeed]) {
+                line("\(network), \(name)", some.reduce(0) { $0 + $1.milliseconds }, some.reduce(0) { $0 + $1.work }, "")
+            }
+            sum("3x3 convolutions", convolutions.filter { $0.kernel == 3 })
+            sum("all convolutions", convolutions)
+            line("\(network), everything", own.reduce(0) { $0 + $1.milliseconds }, 0, "")
         }
     }
 

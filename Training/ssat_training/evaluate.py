@@ -136,13 +136,24 @@ def judge_picture(figures, source, out, parsing, uv):
 def painted(binary, faces, figures, number):
     random = np.random.default_rng(9000 + number)
     i, j = random.choice(faces.bare, 2, replace=False)
-    (a, pa, ua, la), (b, pb, ub, _) = unjittered(faces, i), unjittered(faces, j)
+    made = painted_pair(binary, unjittered(faces, i), unjittered(faces, j), figures, number, random)
+    if made and number < 12:
+        source, reference, out = made
+        exact = binary.apply(source, reference, f"pf{number}.png", "--precision", "f32")
+        error = ((exact - out) ** 2).mean()
+        figures.add("int8 against f32, dB", -10 * np.log10(max(error, 1e-8)))
+
+
+def painted_pair(binary, face, other, figures, number, random):
+    """A random look on both faces, carried from the other to the bare one. The paths of source and reference, and what came out."""
+    (a, pa, ua, la), (b, pb, ub, _) = face, other
     look = random_makeup(random)
     truth = paint(a, pa, ua, look)
     source, reference = binary.write(f"pa{number}.png", a), binary.write(f"pb{number}.png", paint(b, pb, ub, look))
     out = binary.apply(source, reference, f"po{number}.png")
     if out is None:
-        return figures.add("no face found", 1)
+        figures.add("no face found", 1)
+        return None
     figures.add("no face found", 0)
     before, after = (np.linalg.norm(lab(x) - lab(truth), axis=-1) for x in (a, out))
     where = regions(la)
@@ -151,10 +162,7 @@ def painted(binary, faces, figures, number):
         if changed.sum() > 60:
             figures.add(f"painted recovery, {name}", 1 - after[changed].mean() / before[changed].mean())
     judge_picture(figures, a, out, pa, ua)
-    if number < 12:
-        exact = binary.apply(source, reference, f"pf{number}.png", "--precision", "f32")
-        error = ((exact - out) ** 2).mean()
-        figures.add("int8 against f32, dB", -10 * np.log10(max(error, 1e-8)))
+    return source, reference, out
 
 
 def transfer_ratios(figures, prefix, source, own, reference, other, out):

@@ -15,6 +15,7 @@ import numpy as np
 from .alignment import frame_to_crop
 from .prepare import MARGIN, SIZE, create, makeup_score
 from .seen_pairs import network_of, predict
+from .splits import held_out
 from .uv_raster import rasterize
 
 PACKS = ("bare_generated", "makeup_japanese_smokey", "makeup_references", "makeup_shmt", "makeup_without", "makeup_shmt_without")
@@ -23,8 +24,8 @@ LABELS = np.array([0, 1, 2, 4, 6, 8, 13, 11, 12, 10, 3], np.uint8)
 LARGEST_DISAGREEMENT = 0.06  # mean landmark distance over the eyes' distance
 
 
-def unlabelled(folder):
-    for pack in PACKS:
+def unlabelled(folder, packs=PACKS):
+    for pack in packs:
         for path in sorted(glob.glob(f"{folder}/lab_{pack}_[0-9]*.npz")):
             with np.load(path) as f:
                 yield from zip(map(str, f["names"]), f["lm"])
@@ -54,11 +55,14 @@ def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("landmarks", "checkpoint", "out"):
         p.add_argument(f"--{name}", required=True)
+    p.add_argument("--packs", default=",".join(PACKS), help="folders of the data, with _ for /")
+    p.add_argument("--held-out", action="store_true", help="validation people only")
     p.add_argument("--limit", type=int)
     o = p.parse_args()
     cv2.setNumThreads(1)
     network, rows = network_of(o.checkpoint), []
-    for name, landmarks in list(unlabelled(o.landmarks))[: o.limit]:
+    found = [(n, l) for n, l in unlabelled(o.landmarks, o.packs.split(",")) if not o.held_out or held_out(n)]
+    for name, landmarks in found[: o.limit]:
         picture, points = align(name, landmarks)
         parsing = parse(network, picture, points)
         if parsing is not None:

@@ -121,6 +121,9 @@ typedef struct {
   void (*pack_reference)(const int8_t *keys, const int8_t *values, int32_t reference_count, int32_t value_channels, void *packed);
   size_t (*attention_scratch_size)(int32_t reference_count, int32_t value_channels);
   void (*attention_s8)(const ssat_attention_s8 *);
+  /// As many multiply-accumulates of bytes as this instruction set can do, from registers alone: for measuring what the other kernels reach of
+  /// it. Returns how many were done.
+  int64_t (*exercise)(int64_t rounds);
 } ssat_kernels;
 
 /// The highest level that the processor and the operating system (CPUID and XCR0, or the kernel's HWCAP) support. Built without instruction-set flags.

@@ -22,6 +22,9 @@ void ssat_average_blocks(const uint8_t *rgb, float *output);
 /// f32 to u8: clamp(round(x / scale) + zero_point).
 void ssat_quantize_u8(const float *input, int32_t count, float inverse_scale, int32_t zero_point, uint8_t *output);
 
+/// f32 to s8: round(x / scale), -127..127.
+void ssat_quantize_s8(const float *input, int32_t count, float inverse_scale, int8_t *output);
+
 /// What is known of two faces as wholes. `tone`: skin colour of the reference minus the source's, in [-1, 1] units; `lip_paint`: opacity of
 /// what goes on the lips, and the R'G'B' that comes with it (all 0 where either face shows no lips); `skin_luma`: of the source, 0..1.
 typedef struct {

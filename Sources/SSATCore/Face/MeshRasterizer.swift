@@ -116,21 +116,21 @@ package final class MeshRasterizer: @unchecked Sendable {
 
     /// The network's 13 features per cell: on the mesh or not, then sin(u), sin(v), cos(u), cos(v) at pi, 2 pi and 4 pi.
     package func writeFeatures(_ output: UnsafeMutablePointer<Float>) {
-        for cell in 0..<64 * 64 {
-            let f = output + cell * 13
-            let p = uv[cell]
-            if p.x < 0 {
-                for i in 0..<13 { f[i] = 0 }
-                continue
-            }
-            f[0] = 1
-            for (k, frequency) in [Float(1), 2, 4].enumerated() {
-                let w = p * (frequency * .pi)
-                f[1 + k * 4] = sin(w.x)
-                f[2 + k * 4] = sin(w.y)
-                f[3 + k * 4] = cos(w.x)
-                f[4 + k * 4] = cos(w.y)
-            }
+        for cell in 0..<64 * 64 { Self.writeFeatures(of: uv[cell], output + cell * 13) }
+    }
+
+    static func writeFeatures(of p: SIMD2<Float>, _ f: UnsafeMutablePointer<Float>) {
+        if p.x < 0 {
+            for i in 0..<13 { f[i] = 0 }
+            return
+        }
+        f[0] = 1
+        for k in 0..<3 {
+            let w = p * (Float(1 << k) * .pi)
+            f[1 + k * 4] = sin(w.x)
+            f[2 + k * 4] = sin(w.y)
+            f[3 + k * 4] = cos(w.x)
+            f[4 + k * 4] = cos(w.y)
         }
     }
 }

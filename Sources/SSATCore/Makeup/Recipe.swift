@@ -20,7 +20,7 @@ public struct Recipe: Sendable, Equatable {
             table[value] = (value == FaceClass.brow.rawValue ? brows : skin) * strength
         }
         let skinWeight = skin * strength, eyeWeight = eyes * strength
-        // Softening is not to take makeup off the edge of a lid, where it is strongest. The eyes themselves get none, see below.
+        // Softening is not to take makeup off the edge of a lid, where it is strongest.
         table[Int(FaceClass.eye.rawValue)] = eyeWeight
         for y in 0..<256 {
             for x in 0..<256 {
@@ -38,7 +38,7 @@ public struct Recipe: Sendable, Equatable {
         }
         weighLips(&weight, view, zones, &scratch)
         soften(&weight, &scratch, passes: 1)
-        for i in 0..<256 * 256 where !FaceClass.makeupTable[Int(view.parsing[i])] { weight[i] = 0 }
+        keepToMakeup(&weight, view.parsing)
         fadeAwayFromMesh(&weight, view.uv, &scratch)
         // The crop's own border fades out, so that no edge shows when a face leaves it.
         for k in 0..<6 {
@@ -49,6 +49,16 @@ public struct Recipe: Sendable, Equatable {
                 weight[i * 256 + k] *= f
                 weight[i * 256 + 255 - k] *= f
             }
+        }
+    }
+
+    /// Nothing where no makeup goes; half on the rows of an eye that border on its lids, where the lashes stand and liner is drawn: the parsing
+    /// is a pixel off as often as not.
+    private func keepToMakeup(_ weight: inout [Float], _ parsing: [UInt8]) {
+        let eye = FaceClass.eye.rawValue, lid = FaceClass.skin.rawValue
+        for i in 0..<256 * 256 where !FaceClass.makeupTable[Int(parsing[i])] {
+            let isRim = parsing[i] == eye && (parsing[max(i - 256, 0)] == lid || parsing[min(i + 256, 256 * 256 - 1)] == lid)
+            weight[i] *= isRim ? 0.5 : 0
         }
     }
 

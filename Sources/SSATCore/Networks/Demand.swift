@@ -15,6 +15,7 @@ extension Network {
 
     /// What a step writes, and what it reads for it.
     struct Flow {
+        let name: String
         let output: Tensor
         var inputs: [(map: Tensor, reach: Reach)]
     }

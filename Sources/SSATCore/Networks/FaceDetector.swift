@@ -33,7 +33,7 @@ public struct Detection: Sendable {
 /// Threads: one instance per thread.
 package final class FaceDetector: @unchecked Sendable {
     package static let size = 320
-    private let network: Network
+    let network: Network
     /// Who shares the work; nil: this thread alone.
     package var team: WorkerTeam? { didSet { network.team = team } }
     private let precision: Precision

@@ -5,7 +5,7 @@ import Foundation
 ///
 /// Threads: one instance per thread.
 package final class FaceMesh: @unchecked Sendable {
-    private let network: Network
+    let network: Network
     /// Who shares the work; nil: this thread alone.
     package var team: WorkerTeam? { didSet { network.team = team } }
     private let precision: Precision

@@ -150,6 +150,34 @@ package final class Network: @unchecked Sendable {
         }
     }
 
+    /// Medians of so many runs of the steps of `ranges`, on this thread.
+    func time(_ name: String, _ ranges: [Range<Int>]?, _ rounds: Int) -> [StepSpeed] {
+        let indices = (ranges ?? [0..<steps.count]).flatMap { Array($0) }
+        var times = [[Double]](repeating: [], count: steps.count)
+        for _ in 0..<rounds {
+            for index in indices {
+                let began = DispatchTime.now().uptimeNanoseconds
+                perform(steps[index], nil, 0)
+                times[index].append(Double(DispatchTime.now().uptimeNanoseconds - began) / 1e6)
+            }
+        }
+        return indices.map { speed(name, $0, milliseconds: times[$0].sorted()[rounds / 2]) }
+    }
+
+    private func speed(_ name: String, _ index: Int, milliseconds: Double) -> StepSpeed {
+        let flow = flows[index], output = flow.output, input = flow.inputs[0].map
+        let pixels = (output.firstSpan..<output.firstSpan + output.height).reduce(0) { $0 + spans[$1].count }
+        let share = Double(pixels) / Double(output.width * output.height)
+        guard case .convolution(let call) = steps[index] else {
+            return StepSpeed(network: name, step: flow.name, shape: "", kernel: 0, share: share, milliseconds: milliseconds, work: 0)
+        }
+        let each = Double(call.kernel * call.kernel) * Double(call.input_channels) * Double(call.output_channels)
+        let shape = "\(call.kernel)x\(call.kernel), \(input.channels) -> \(output.channels) at \(output.width)x\(output.height)"
+        return StepSpeed(
+            network: name, step: flow.name, shape: shape, kernel: Int(call.kernel), share: share, milliseconds: milliseconds,
+            work: each * Double(pixels) / 1e9)
+    }
+
     /// One member's rows of a step, as much work for each. What int8 networks do not have is left to the first member.
     private func perform(_ step: Step, _ team: WorkerTeam?, _ member: Int) {
         func rows(_ height: Int, _ spans: UnsafePointer<ssat_span>) -> Range<Int> {

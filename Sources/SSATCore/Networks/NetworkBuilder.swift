@@ -79,7 +79,7 @@ package struct NetworkBuilder {
                 ordered, Int32(outputs), Int32(kernel), Int32(inputs), store.base.assumingMemoryBound(to: Float.self))
             let biases = hold(copying: bias, padded: outputs)
             let y = allocate(height, width, bias.count, isFloat: true, .identity)
-            flow(y, from: x, .window(kernel: kernel, stride: stride, pad: pad), residual)
+            flow(name, y, from: x, .window(kernel: kernel, stride: stride, pad: pad), residual)
             planned.append { base, _ in
                 func at(_ t: Tensor) -> UnsafeMutablePointer<Float> { (base + t.offset).assumingMemoryBound(to: Float.self) }
                 return .convolutionFloat(
@@ -110,7 +110,7 @@ package struct NetworkBuilder {
         let q = floatOutput ? Quantization.identity : try quantization(name)
         let added = residual == nil ? [0, 0] : try weights.floats(named: name + ".residual", shape: [2])
         let y = allocate(height, width, bias.count, isFloat: floatOutput, q)
-        flow(y, from: x, .window(kernel: kernel, stride: stride, pad: pad), residual)
+        flow(name, y, from: x, .window(kernel: kernel, stride: stride, pad: pad), residual)
         planned.append { base, spans in
             func at(_ t: Tensor) -> UnsafeMutablePointer<UInt8> { (base + t.offset).assumingMemoryBound(to: UInt8.self) }
             return .convolution(
@@ -130,9 +130,9 @@ package struct NetworkBuilder {
         return y
     }
 
-    private mutating func flow(_ output: Tensor, from map: Tensor, _ reach: Network.Reach, _ pointwise: Tensor? = nil) {
+    private mutating func flow(_ name: String, _ output: Tensor, from map: Tensor, _ reach: Network.Reach, _ pointwise: Tensor? = nil) {
         let same = pointwise.map { [(map: $0, reach: Network.Reach.window(kernel: 1, stride: 1, pad: 0))] } ?? []
-        flows.append(Network.Flow(output: output, inputs: [(map, reach)] + same))
+        flows.append(Network.Flow(name: name, output: output, inputs: [(map, reach)] + same))
     }
 
     /// Two 3x3 convolutions and the identity (He et al., CVPR 2016).
@@ -145,7 +145,7 @@ package struct NetworkBuilder {
     package mutating func upsample(_ x: Tensor) -> Tensor {
         let y = allocate(x.height * 2, x.width * 2, x.channels, isFloat: x.isFloat, x.quantization)
         let e = x.elementSize
-        flow(y, from: x, .half)
+        flow("upsample", y, from: x, .half)
         planned.append { base, spans in
             .upsample(
                 Network.Copy(
@@ -166,7 +166,7 @@ package struct NetworkBuilder {
         for x in parts {
             let e = x.elementSize, start = channel
             self.parts.append((x, y, start))
-            flow(y, from: x, .window(kernel: 1, stride: 1, pad: 0))
+            flow("concatenate", y, from: x, .window(kernel: 1, stride: 1, pad: 0))
             planned.append { base, spans in
                 .copy(
                     Network.Copy(
@@ -187,7 +187,7 @@ package struct NetworkBuilder {
         let y = allocate(x.height, x.width, x.channels, isFloat: precision == .f32, q)
         let upsample = maps.height != x.height
         let slope = Activation.leakyReLU.negativeSlope
-        flow(y, from: maps, upsample ? .aroundHalf : .window(kernel: 1, stride: 1, pad: 0), x)
+        flow(name, y, from: maps, upsample ? .aroundHalf : .window(kernel: 1, stride: 1, pad: 0), x)
         if precision == .f32 {
             planned.append { base, _ in
                 func at(_ t: Tensor) -> UnsafeMutablePointer<Float> { (base + t.offset).assumingMemoryBound(to: Float.self) }

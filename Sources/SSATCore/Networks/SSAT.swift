@@ -7,13 +7,13 @@ import Foundation
 package final class SSAT: @unchecked Sendable {
     package static let size = 256
 
-    private let network: Network
+    let network: Network
     /// Who shares the work; nil: this thread alone.
     package var team: WorkerTeam? { didSet { network.team = team } }
     /// Whether all of the crop that was encoded last is there.
     private var isWhole = false
     /// Steps of the per-frame encoders, of the makeup encoder (for a reference only), of the decoder.
-    private let encoding, makeupEncoding, decoding: Range<Int>
+    let encoding, makeupEncoding, decoding: Range<Int>
     private let precision: Precision
     private let temperature: Float
     private let kernels: UnsafePointer<ssat_kernels>

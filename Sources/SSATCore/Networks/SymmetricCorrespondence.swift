@@ -74,7 +74,7 @@ final class SymmetricCorrespondence: @unchecked Sendable {
         var largest: Float = 1e-6
         for i in 0..<count { largest = max(largest, abs(normalized[i])) }
         let scale = largest / 127
-        for i in 0..<count { queries[i] = Int8(max(-127, min(127, (normalized[i] / scale).rounded(.toNearestOrEven)))) }
+        ssat_quantize_s8(normalized, Int32(count), 1 / scale, &queries)
         let need = (kernels.pointee.attention_scratch_size(Int32(look.count), Int32(Self.channels)) + 63) / 64 * 64
         let members = team?.count ?? 1, rows = positions.count
         if scratch.size < need * members { scratch = Arena(size: need * members) }
