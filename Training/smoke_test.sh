@@ -19,7 +19,7 @@ done
 run prepare_unlabelled --landmarks "$work/landmarks" --checkpoint checkpoints/face_mesh.safetensors --out "$work/unlabelled" --limit 400
 run pairs --prepared "$work/prepared,$work/unlabelled" --out "$work/pairs" --shard 0 --count 12
 run pairs --prepared "$work/prepared" --out "$work/pairs" --shard 9 --count 8 --held-out
-run seen_pairs --pairs "$work/pairs" --shard 0 --checkpoint "$work/mesh/last.pt"
+run seen_pairs --pairs "$work/pairs" --shard 0 --checkpoint "$work/mesh/last.pt" --harder
 for steps in 2 3; do
   run train_makeup_encoder --pairs "$work/pairs" --shards 0 --out "$work/encoder" --warm-start checkpoints/ssat_live.safetensors --steps $steps --batch 2
   run train_ssat --pairs "$work/pairs" --shards 0 --out "$work/ssat" --warm-start "$work/encoder/last.pt" --steps $steps --batch 2
@@ -34,4 +34,5 @@ for network in face_detector face_mesh; do
     --models "$work/models" --fixtures "$work/fixtures" --keep "$work/kept"
 done
 if [ -x ../.build/release/ssat-live ]; then run evaluate --prepared "$work/prepared" --unlabelled "$work/unlabelled" --count 2; fi
+if [ -x ../.build/release/ssat-live ]; then run evaluate_groups --prepared "$work/prepared,$work/unlabelled" --count 2; fi
 echo "all training commands ran"

@@ -78,14 +78,14 @@ VNNI INLINE void tile(const ssat_convolution_u8 *p, int32_t y, int32_t x, int32_
     NO_UNROLL for (int b = 0; b < blocks; b++) write_back(p, done[i][b], y, x + i, o + 16 * b);
 }
 
-// Six wide, a remainder of two is taken together with the tile before it, as two of four.
-#define TILES(blocks, wide)                                                                     \
-  VNNI static void row_##blocks(const ssat_convolution_u8 *p, int32_t y, int32_t o) {           \
-    const ssat_span span = ssat_span_of(p->spans, y, p->output_width);                          \
-    int32_t x = span.start, end = span.end;                                                     \
-    for (; x + wide <= end && (wide != 6 || end - x != 8); x += wide) tile(p, y, x, o, wide, blocks);          \
-    for (; x + 4 <= end; x += 4) tile(p, y, x, o, 4, blocks);                                   \
-    for (; x < end; x++) tile(p, y, x, o, 1, blocks);                                           \
+// Where tiles are six wide, the last eight pixels are two tiles of four, not one of six and two of one.
+#define TILES(blocks, wide)                                                                             \
+  VNNI static void row_##blocks(const ssat_convolution_u8 *p, int32_t y, int32_t o) {                   \
+    const ssat_span span = ssat_span_of(p->spans, y, p->output_width);                                  \
+    int32_t x = span.start, end = span.end;                                                             \
+    for (; x + wide <= end && (wide != 6 || end - x != 8); x += wide) tile(p, y, x, o, wide, blocks);   \
+    for (; x + 4 <= end; x += 4) tile(p, y, x, o, 4, blocks);                                           \
+    for (; x < end; x++) tile(p, y, x, o, 1, blocks);                                                   \
   }
 TILES(1, 16)
 TILES(2, 8)

@@ -29,16 +29,11 @@ public struct FilterSpeed: Sendable {
         return Look(keys: values(), values: values(), colours: FaceColours(), lipPaint: .zero)
     }
 
-    /// Skin, and mesh, in an oval as large as a face is in its crop (1,400 cells), in the middle of a frame.
+    /// The invented crop's face, mesh and all, in the middle of a frame.
     fileprivate static func inventedFace(_ width: Int, _ height: Int) -> FaceView {
-        let view = FaceView()
-        for y in 0..<256 {
-            for x in 0..<256 {
-                let (u, v) = (Float(x - 128) / 76, Float(y - 128) / 94), inside = u * u + v * v < 1
-                view.parsing[y * 256 + x] = inside ? FaceClass.skin.rawValue : FaceClass.background.rawValue
-                view.uv[y / 4 * 64 + x / 4] = inside ? SIMD2(0.5, 0.5) : SIMD2(-1, -1)
-            }
-        }
+        let view = FaceView(), face = InventedCrop(positions: 1400)
+        view.parsing = face.parsing
+        for cell in 0..<64 * 64 where face.weight[cell / 64 * 1024 + cell % 64 * 4] > 0 { view.uv[cell] = SIMD2(0.5, 0.5) }
         let scale = Float(height) / 360
         view.cropToFrame = Similarity(a: scale, b: 0, tx: Float(width) / 2 - 128 * scale, ty: Float(height) / 2 - 128 * scale)
         let middle = SIMD2(Float(width), Float(height)) / 2

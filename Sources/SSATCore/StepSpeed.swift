@@ -13,9 +13,6 @@ public struct StepSpeed: Sendable {
     public let milliseconds: Double
     /// 1e9 multiply-accumulates, padding of channels included; 0 where it is no convolution.
     public let work: Double
-    /// 1e9 multiply-accumulates a second.
-    public var rate: Double { work / max(milliseconds, 1e-9) * 1000 }
-
     /// 1e9 multiply-accumulates a second that this processor does with everything in registers: the best of several tries.
     public static func peak(_ instructionSet: InstructionSet = .current) -> Double {
         guard let kernels = instructionSet.kernels else { return 0 }

@@ -18,7 +18,7 @@ import numpy as np
 
 from .evaluate import Binary, Figures, forehead_and_chin, lab, painted_pair, unjittered
 from .pairs import Faces
-from .seen_pairs import CAMERA
+from .seen_pairs import towards_viewer
 
 GLASSES = 3
 FIGURES = ("no face found", "painted recovery, lips", "painted recovery, eyelids", "painted recovery, cheeks", "identity")
@@ -35,10 +35,9 @@ def skin_tone(picture, parsing, uv):
 
 
 def yaw(landmarks):
-    """Degrees from the front, by the affine camera that fits the canonical mesh to the landmarks."""
-    x, y = (CAMERA @ landmarks[:468, :2])[:3].T
-    towards = np.cross(x, -y)
-    return abs(np.degrees(np.arctan2(towards[0], abs(towards[2]))))
+    """Degrees from the front."""
+    towards = towards_viewer(landmarks[:468, :2])
+    return abs(np.degrees(np.arctan2(towards[0], towards[2])))
 
 
 def groups_of(name, picture, parsing, uv, landmarks):

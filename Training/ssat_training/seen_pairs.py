@@ -22,12 +22,16 @@ POSITIONS = np.load(MESH)["position"][:468]
 CAMERA = np.linalg.pinv(np.column_stack([POSITIONS, np.ones(468)]))
 
 
-def with_depth(points):
-    """468 x 2 crop points -> 468 x 3; depth (greater: farther) from the affine camera that fits the canonical mesh to them."""
+def towards_viewer(points):
+    """The direction in mesh space, of length 1, by the affine camera that fits the canonical mesh to 468 x 2 crop points."""
     x, y = (CAMERA @ points)[:3].T
     towards = np.cross(x, -y)
-    towards *= np.sign(towards[2]) / max(np.linalg.norm(towards), 1e-12)
-    return np.column_stack([points, -POSITIONS @ towards])
+    return towards * np.sign(towards[2]) / max(np.linalg.norm(towards), 1e-12)
+
+
+def with_depth(points):
+    """468 x 2 crop points -> 468 x 3; depth (greater: farther)."""
+    return np.column_stack([points, -POSITIONS @ towards_viewer(points)])
 
 
 def network_of(checkpoint):
