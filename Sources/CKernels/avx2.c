@@ -240,68 +240,110 @@ AVX2 INLINE __m256i probability(__m256 d) {
   return _mm256_andnot_si256(_mm256_castps_si256(far), _mm256_cvtps_epi32(e));
 }
 
+// Beyond this many e-foldings a weight rounds to 0 (255 exp(-6.5) = 0.38): no need to compute it.
+#define NOTHING_FROM 6.5f
+
+// All ones in the lanes of group j that hold a position.
+AVX2 INLINE __m256i positions_of(const ssat_attention_s8 *p, int32_t j) {
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(p->reference_count - j * 8), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+
+AVX2 INLINE int32_t largest(__m256i v) {
+  __m128i h = _mm_max_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+  h = _mm_max_epi32(h, _mm_shuffle_epi32(h, 0x4e));
+  return _mm_cvtsi128_si32(_mm_max_epi32(h, _mm_shuffle_epi32(h, 0xb1)));
+}
+
+AVX2 INLINE int32_t sum_of(__m256i v) {
+  __m128i h = _mm_add_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+  h = _mm_add_epi32(h, _mm_shuffle_epi32(h, 0x4e));
+  return _mm_cvtsi128_si32(_mm_add_epi32(h, _mm_shuffle_epi32(h, 0xb1)));
+}
+
+// Scores of all groups. Queries come as pairs of 16-bit channels.
+AVX2 INLINE void score(const ssat_attention_s8 *p, const int32_t (*queries)[32], const int rows, int32_t *scores, __m256i *best) {
+  const int32_t g = groups(p->reference_count);
+  for (int32_t j = 0; j < g; j++) {
+    const int16_t *keys = (const int16_t *)p->reference + (size_t)j * 512;
+    __m256i acc[rows], inside = positions_of(p, j);
+    UNROLL for (int r = 0; r < rows; r++) acc[r] = _mm256_setzero_si256();
+    UNROLL for (int c = 0; c < 32; c++) {
+      __m256i key = _mm256_loadu_si256((const __m256i *)(keys + c * 16));
+      UNROLL for (int r = 0; r < rows; r++)
+        acc[r] = _mm256_add_epi32(acc[r], _mm256_madd_epi16(_mm256_set1_epi32(queries[r][c]), key));
+    }
+    UNROLL for (int r = 0; r < rows; r++) {
+      best[r] = _mm256_max_epi32(best[r], _mm256_blendv_epi8(best[r], acc[r], inside));
+      _mm256_storeu_si256((__m256i *)(scores + ((size_t)r * g + j) * 8), acc[r]);
+    }
+  }
+}
+
+// Weights of one query's scores; returns their sum.
+AVX2 INLINE float weigh(const ssat_attention_s8 *p, const int32_t *scores, __m256i best, int16_t *weights) {
+  const __m256i top = _mm256_set1_epi32(largest(best));
+  const __m256 scale = _mm256_set1_ps(p->temperature_scale);
+  __m256i sum = _mm256_setzero_si256();
+  for (int32_t j = 0; j < groups(p->reference_count); j++) {
+    __m256i gap = _mm256_sub_epi32(top, _mm256_loadu_si256((const __m256i *)(scores + j * 8))), w = _mm256_setzero_si256();
+    __m256 distance = _mm256_mul_ps(_mm256_cvtepi32_ps(gap), scale);
+    __m256i near = _mm256_castps_si256(_mm256_cmp_ps(distance, _mm256_set1_ps(NOTHING_FROM), _CMP_LT_OQ));
+    __m256i counts = _mm256_and_si256(positions_of(p, j), near);
+    if (!_mm256_testz_si256(counts, counts)) w = _mm256_and_si256(counts, probability(distance));
+    sum = _mm256_add_epi32(sum, w);
+    _mm_storeu_si128((__m128i *)(weights + j * 8), _mm_packs_epi32(_mm256_castsi256_si128(w), _mm256_extracti128_si256(w, 1)));
+  }
+  return (float)sum_of(sum);
+}
+
+// Weighted means of `blocks` times 8 value channels from c on.
+AVX2 INLINE void gather(const ssat_attention_s8 *p, const int16_t *weights, const float *total, const int rows, int32_t c, const int blocks,
+                        float *output) {
+  const int32_t g = groups(p->reference_count);
+  const int16_t *values = (const int16_t *)p->reference + (size_t)g * 512 + (size_t)c * 2;
+  __m256i acc[rows][blocks];
+  UNROLL for (int r = 0; r < rows; r++)
+    UNROLL for (int b = 0; b < blocks; b++) acc[r][b] = _mm256_setzero_si256();
+  for (int32_t j = 0; j < g * 4; j++) {
+    int32_t pairs[rows], any = 0;
+    UNROLL for (int r = 0; r < rows; r++) {
+      memcpy(&pairs[r], weights + (size_t)r * g * 8 + j * 2, 4);
+      any |= pairs[r];
+    }
+    if (!any) continue;
+    UNROLL for (int b = 0; b < blocks; b++) {
+      __m256i value = _mm256_loadu_si256((const __m256i *)(values + ((size_t)j * p->value_channels + b * 8) * 2));
+      UNROLL for (int r = 0; r < rows; r++)
+        acc[r][b] = _mm256_add_epi32(acc[r][b], _mm256_madd_epi16(_mm256_set1_epi32(pairs[r]), value));
+    }
+  }
+  UNROLL for (int r = 0; r < rows; r++)
+    UNROLL for (int b = 0; b < blocks; b++) {
+      int32_t at = c + b * 8;
+      __m256 mean = _mm256_div_ps(_mm256_cvtepi32_ps(acc[r][b]), _mm256_set1_ps(total[r]));
+      mean = _mm256_add_ps(_mm256_mul_ps(mean, _mm256_loadu_ps(p->value_scale + at)), _mm256_loadu_ps(p->value_offset + at));
+      _mm256_storeu_ps(output + (ptrdiff_t)r * p->value_channels + at, mean);
+    }
+}
+
+// Four queries at a time share every load of a key or value.
 AVX2 INLINE void attend(const ssat_attention_s8 *p, int32_t first, const int rows) {
   const int32_t g = groups(p->reference_count);
-  const int16_t *keys = p->reference, *values = keys + (size_t)g * 512;
-  int32_t *scores = p->scratch;
+  int32_t *scores = p->scratch, c = 0, queries[4][32];
   int16_t *weights = (int16_t *)(scores + (size_t)g * 8 * 4);
-  int32_t best[rows];
-  float total[rows];
-  for (int r = 0; r < rows; r++) best[r] = INT32_MIN;
-  for (int32_t j = 0; j < g; j++) {
-    __m256i acc[rows];
-    for (int r = 0; r < rows; r++) acc[r] = _mm256_setzero_si256();
-    for (int c = 0; c < 32; c++) {
-      __m256i key = _mm256_loadu_si256((const __m256i *)(keys + (size_t)j * 512 + c * 16));
-      for (int r = 0; r < rows; r++) {
-        const int8_t *q = p->queries + (ptrdiff_t)(first + r) * 64 + c * 2;
-        int32_t pair = (int32_t)((uint32_t)(uint16_t)(int16_t)q[0] | (uint32_t)(uint16_t)(int16_t)q[1] << 16);
-        acc[r] = _mm256_add_epi32(acc[r], _mm256_madd_epi16(_mm256_set1_epi32(pair), key));
-      }
-    }
-    int32_t left = p->reference_count - j * 8;
-    for (int r = 0; r < rows; r++) {
-      int32_t *s = scores + ((size_t)r * g + j) * 8;
-      _mm256_storeu_si256((__m256i *)s, acc[r]);
-      for (int k = 0; k < (left < 8 ? left : 8); k++)
-        if (s[k] > best[r]) best[r] = s[k];
-    }
-  }
+  float *output = p->output + (ptrdiff_t)first * p->value_channels, total[4];
+  __m256i best[4];
   for (int r = 0; r < rows; r++) {
-    int32_t sum = 0;
-    for (int32_t j = 0; j < g; j++) {
-      const int32_t *s = scores + ((size_t)r * g + j) * 8;
-      __m256i gap = _mm256_sub_epi32(_mm256_set1_epi32(best[r]), _mm256_loadu_si256((const __m256i *)s));
-      int32_t w[8];
-      _mm256_storeu_si256((__m256i *)w, probability(_mm256_mul_ps(_mm256_cvtepi32_ps(gap), _mm256_set1_ps(p->temperature_scale))));
-      int32_t left = p->reference_count - j * 8;
-      for (int k = 0; k < 8; k++) {
-        int32_t value = k < left ? w[k] : 0;
-        weights[((size_t)r * g + j) * 8 + k] = (int16_t)value;
-        sum += value;
-      }
+    for (int k = 0; k < 4; k++) {
+      __m128i query = _mm_loadu_si128((const __m128i *)(p->queries + (ptrdiff_t)(first + r) * 64 + k * 16));
+      _mm256_storeu_si256((__m256i *)(queries[r] + k * 8), _mm256_cvtepi8_epi16(query));
     }
-    total[r] = (float)sum;
+    best[r] = _mm256_set1_epi32(INT32_MIN);
   }
-  for (int32_t c = 0; c < p->value_channels; c += 8) {
-    __m256i acc[rows];
-    for (int r = 0; r < rows; r++) acc[r] = _mm256_setzero_si256();
-    for (int32_t j = 0; j < g * 4; j++) {
-      int32_t pairs[rows], any = 0;
-      for (int r = 0; r < rows; r++) {
-        memcpy(&pairs[r], weights + (size_t)r * g * 8 + j * 2, 4);
-        any |= pairs[r];
-      }
-      if (!any) continue;
-      __m256i value = _mm256_loadu_si256((const __m256i *)(values + ((size_t)j * p->value_channels + c) * 2));
-      for (int r = 0; r < rows; r++) acc[r] = _mm256_add_epi32(acc[r], _mm256_madd_epi16(_mm256_set1_epi32(pairs[r]), value));
-    }
-    for (int r = 0; r < rows; r++) {
-      __m256 mean = _mm256_div_ps(_mm256_cvtepi32_ps(acc[r]), _mm256_set1_ps(total[r]));
-      mean = _mm256_add_ps(_mm256_mul_ps(mean, _mm256_loadu_ps(p->value_scale + c)), _mm256_loadu_ps(p->value_offset + c));
-      _mm256_storeu_ps(p->output + (ptrdiff_t)(first + r) * p->value_channels + c, mean);
-    }
-  }
+  score(p, queries, rows, scores, best);
+  for (int r = 0; r < rows; r++) total[r] = weigh(p, scores + (size_t)r * g * 8, best[r], weights + (size_t)r * g * 8);
+  for (; c + 16 <= p->value_channels; c += 16) gather(p, weights, total, rows, c, 2, output);
+  for (; c < p->value_channels; c += 8) gather(p, weights, total, rows, c, 1, output);
 }
 
 AVX2 static void attention(const ssat_attention_s8 *p) {

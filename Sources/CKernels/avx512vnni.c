@@ -202,68 +202,100 @@ VNNI INLINE __m512i probability(__m512 d) {
   return _mm512_maskz_cvtps_epi32((__mmask16)~far, e);
 }
 
+// Beyond this many e-foldings a weight rounds to 0 (255 exp(-6.5) = 0.38): no need to compute it.
+#define NOTHING_FROM 6.5f
+
+// Lanes of group j that hold a position.
+INLINE __mmask16 positions_of(const ssat_attention_s8 *p, int32_t j) {
+  int32_t left = p->reference_count - j * 16;
+  return left >= 16 ? 0xffff : (__mmask16)((1u << left) - 1);
+}
+
+// Scores of `groups` groups from j on. Queries come flipped to unsigned, as quads of channels.
+VNNI INLINE void score(const ssat_attention_s8 *p, const int32_t (*queries)[16], const int rows, int32_t j, const int count, int32_t *scores,
+                       __m512i *best) {
+  const int32_t g = groups(p->reference_count);
+  const int8_t *keys = (const int8_t *)p->reference + (size_t)j * 1024;
+  const int32_t *sums = (const int32_t *)((const int8_t *)p->reference + (size_t)g * 1024) + j * 16;
+  __m512i acc[rows][count];
+  UNROLL for (int k = 0; k < count; k++)
+    UNROLL for (int r = 0; r < rows; r++) acc[r][k] = _mm512_sub_epi32(_mm512_setzero_si512(), _mm512_loadu_si512(sums + k * 16));
+  UNROLL for (int c = 0; c < 16; c++) {
+    __m512i key[count];
+    UNROLL for (int k = 0; k < count; k++) key[k] = _mm512_loadu_si512(keys + k * 1024 + c * 64);
+    UNROLL for (int r = 0; r < rows; r++) {
+      __m512i query = _mm512_set1_epi32(queries[r][c]);
+      UNROLL for (int k = 0; k < count; k++) acc[r][k] = _mm512_dpbusd_epi32(acc[r][k], query, key[k]);
+    }
+  }
+  UNROLL for (int k = 0; k < count; k++)
+    UNROLL for (int r = 0; r < rows; r++) {
+      best[r] = _mm512_mask_max_epi32(best[r], positions_of(p, j + k), best[r], acc[r][k]);
+      _mm512_storeu_si512(scores + ((size_t)r * g + j + k) * 16, acc[r][k]);
+    }
+}
+
+// Weights of one query's scores; returns their sum.
+VNNI INLINE float weigh(const ssat_attention_s8 *p, const int32_t *scores, __m512i best, uint8_t *weights) {
+  const __m512i top = _mm512_set1_epi32(_mm512_reduce_max_epi32(best));
+  const __m512 scale = _mm512_set1_ps(p->temperature_scale);
+  __m512i sum = _mm512_setzero_si512();
+  for (int32_t j = 0; j < groups(p->reference_count); j++) {
+    __m512 distance = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_sub_epi32(top, _mm512_loadu_si512(scores + j * 16))), scale);
+    __mmask16 counts = positions_of(p, j) & _mm512_cmp_ps_mask(distance, _mm512_set1_ps(NOTHING_FROM), _CMP_LT_OQ);
+    __m512i w = counts ? _mm512_maskz_mov_epi32(counts, probability(distance)) : _mm512_setzero_si512();
+    sum = _mm512_add_epi32(sum, w);
+    _mm_storeu_si128((__m128i *)(weights + j * 16), _mm512_cvtepi32_epi8(w));
+  }
+  return (float)_mm512_reduce_add_epi32(sum);
+}
+
+// Weighted means of `blocks` times 16 value channels from c on.
+VNNI INLINE void gather(const ssat_attention_s8 *p, const uint8_t *weights, const float *total, const int rows, int32_t c, const int blocks,
+                        float *output) {
+  const int32_t g = groups(p->reference_count);
+  const int8_t *values = (const int8_t *)p->reference + (size_t)g * (1024 + 64) + (size_t)c * 4;
+  __m512i acc[rows][blocks];
+  UNROLL for (int r = 0; r < rows; r++)
+    UNROLL for (int b = 0; b < blocks; b++) acc[r][b] = _mm512_setzero_si512();
+  for (int32_t j = 0; j < g * 4; j++) {
+    int32_t quads[rows], any = 0;
+    UNROLL for (int r = 0; r < rows; r++) {
+      memcpy(&quads[r], weights + (size_t)r * g * 16 + j * 4, 4);
+      any |= quads[r];
+    }
+    if (!any) continue;
+    UNROLL for (int b = 0; b < blocks; b++) {
+      __m512i value = _mm512_loadu_si512(values + ((size_t)j * p->value_channels + b * 16) * 4);
+      UNROLL for (int r = 0; r < rows; r++) acc[r][b] = _mm512_dpbusd_epi32(acc[r][b], _mm512_set1_epi32(quads[r]), value);
+    }
+  }
+  UNROLL for (int r = 0; r < rows; r++)
+    UNROLL for (int b = 0; b < blocks; b++) {
+      int32_t at = c + b * 16;
+      __m512 mean = _mm512_div_ps(_mm512_cvtepi32_ps(acc[r][b]), _mm512_set1_ps(total[r]));
+      mean = _mm512_add_ps(_mm512_mul_ps(mean, _mm512_loadu_ps(p->value_scale + at)), _mm512_loadu_ps(p->value_offset + at));
+      _mm512_storeu_ps(output + (ptrdiff_t)r * p->value_channels + at, mean);
+    }
+}
+
 // Four queries at a time share every load of a key or value.
 VNNI INLINE void attend(const ssat_attention_s8 *p, int32_t first, const int rows) {
   const int32_t g = groups(p->reference_count);
-  const int8_t *keys = p->reference;
-  const int32_t *sums = (const int32_t *)(keys + (size_t)g * 1024);
-  const int8_t *values = (const int8_t *)(sums + (size_t)g * 16);
-  int32_t *scores = p->scratch;
+  int32_t *scores = p->scratch, j = 0, c = 0, queries[4][16];
   uint8_t *weights = (uint8_t *)(scores + (size_t)g * 16 * 4);
-  const __m512i flip = _mm512_set1_epi8((char)0x80), least = _mm512_set1_epi32(INT32_MIN);
-  __m512i best[rows];
-  for (int r = 0; r < rows; r++) best[r] = least;
-  for (int32_t j = 0; j < g; j++) {
-    __m512i acc[rows];
-    for (int r = 0; r < rows; r++) acc[r] = _mm512_sub_epi32(_mm512_setzero_si512(), _mm512_loadu_si512(sums + j * 16));
-    for (int c = 0; c < 16; c++) {
-      __m512i key = _mm512_loadu_si512(keys + (size_t)j * 1024 + c * 64);
-      for (int r = 0; r < rows; r++) {
-        int32_t quad;
-        memcpy(&quad, p->queries + (ptrdiff_t)(first + r) * 64 + c * 4, 4);
-        acc[r] = _mm512_dpbusd_epi32(acc[r], _mm512_xor_si512(_mm512_set1_epi32(quad), flip), key);
-      }
-    }
-    int32_t left = p->reference_count - j * 16;
-    __mmask16 inside = left >= 16 ? 0xffff : (__mmask16)((1u << left) - 1);
-    for (int r = 0; r < rows; r++) {
-      best[r] = _mm512_mask_max_epi32(best[r], inside, best[r], acc[r]);
-      _mm512_storeu_si512(scores + ((size_t)r * g + j) * 16, acc[r]);
-    }
-  }
-  float total[rows];
+  float *output = p->output + (ptrdiff_t)first * p->value_channels, total[4];
+  __m512i best[4];
   for (int r = 0; r < rows; r++) {
-    __m512i top = _mm512_set1_epi32(_mm512_reduce_max_epi32(best[r])), sum = _mm512_setzero_si512();
-    for (int32_t j = 0; j < g; j++) {
-      int32_t left = p->reference_count - j * 16;
-      __mmask16 inside = left >= 16 ? 0xffff : (__mmask16)((1u << left) - 1);
-      __m512i gap = _mm512_sub_epi32(top, _mm512_loadu_si512(scores + ((size_t)r * g + j) * 16));
-      __m512i w = probability(_mm512_mul_ps(_mm512_cvtepi32_ps(gap), _mm512_set1_ps(p->temperature_scale)));
-      w = _mm512_maskz_mov_epi32(inside, w);
-      sum = _mm512_add_epi32(sum, w);
-      _mm_storeu_si128((__m128i *)(weights + ((size_t)r * g + j) * 16), _mm512_cvtepi32_epi8(w));
-    }
-    total[r] = (float)_mm512_reduce_add_epi32(sum);
+    __m512i query = _mm512_loadu_si512(p->queries + (ptrdiff_t)(first + r) * 64);
+    _mm512_storeu_si512(queries[r], _mm512_xor_si512(query, _mm512_set1_epi8((char)0x80)));
+    best[r] = _mm512_set1_epi32(INT32_MIN);
   }
-  for (int32_t c = 0; c < p->value_channels; c += 16) {
-    __m512i acc[rows];
-    for (int r = 0; r < rows; r++) acc[r] = _mm512_setzero_si512();
-    for (int32_t j = 0; j < g * 4; j++) {
-      int32_t quads[rows], any = 0;
-      for (int r = 0; r < rows; r++) {
-        memcpy(&quads[r], weights + (size_t)r * g * 16 + j * 4, 4);
-        any |= quads[r];
-      }
-      if (!any) continue;
-      __m512i value = _mm512_loadu_si512(values + ((size_t)j * p->value_channels + c) * 4);
-      for (int r = 0; r < rows; r++) acc[r] = _mm512_dpbusd_epi32(acc[r], _mm512_set1_epi32(quads[r]), value);
-    }
-    for (int r = 0; r < rows; r++) {
-      __m512 mean = _mm512_div_ps(_mm512_cvtepi32_ps(acc[r]), _mm512_set1_ps(total[r]));
-      mean = _mm512_add_ps(_mm512_mul_ps(mean, _mm512_loadu_ps(p->value_scale + c)), _mm512_loadu_ps(p->value_offset + c));
-      _mm512_storeu_ps(p->output + (ptrdiff_t)(first + r) * p->value_channels + c, mean);
-    }
-  }
+  for (; j + 2 <= g; j += 2) score(p, queries, rows, j, 2, scores, best);
+  if (j < g) score(p, queries, rows, j, 1, scores, best);
+  for (int r = 0; r < rows; r++) total[r] = weigh(p, scores + (size_t)r * g * 16, best[r], weights + (size_t)r * g * 16);
+  for (; c + 64 <= p->value_channels; c += 64) gather(p, weights, total, rows, c, 4, output);
+  for (; c < p->value_channels; c += 16) gather(p, weights, total, rows, c, 1, output);
 }
 
 VNNI static void attention(const ssat_attention_s8 *p) {

@@ -34,6 +34,7 @@ final class FaceTracker: @unchecked Sendable {
     /// When faces were lost for which no other has come up since.
     private var missing: [Double] = []
     private var bystanders = Bystanders()
+    private var refusals = Refusals()
     /// Where the first face was seen last.
     private var place: (centre: SIMD2<Float>, size: Float, time: Double)?
     /// How long a missing primary face keeps its place.
@@ -50,6 +51,7 @@ final class FaceTracker: @unchecked Sendable {
     private let smallestFace: Float = 24
 
     private(set) var detectorRuns = 0
+    private(set) var meshRuns = 0
 
     /// - Parameter pool: where the views of `update` come from. Give them back.
     init(precision: Precision, policy: FacePolicy, pool: FaceViewPool, team: WorkerTeam? = nil) throws {
@@ -72,7 +74,7 @@ final class FaceTracker: @unchecked Sendable {
     /// Forgets every face, for a new clip or picture.
     func reset() {
         (tracks, gone, missing) = ([], [], [])
-        (bystanders, place) = (Bystanders(), nil)
+        (bystanders, refusals, place) = (Bystanders(), Refusals(), nil)
         frameIndex = 0
     }
 
@@ -119,8 +121,11 @@ final class FaceTracker: @unchecked Sendable {
         for detection in found where views.count < policy.limit {
             if views.contains(where: { detection.isNear($0.track.centre, within: 0.5 * $0.track.size) }) { continue }
             if policy == .primary, !mayBePrimary(detection, time) { continue }
+            let isReturning = gone.contains { detection.isNear($0.centre, within: detection.size) }
+            if !isReturning, refusals.holdOff(detection, time: time) { continue }
             let view = pool.take()
-            guard start(frame, detection, view), mesh.showsFace(starting: true) else {
+            guard start(frame, detection, view, turns: isReturning || !refusals.contains(detection)), mesh.showsFace(starting: true) else {
+                refusals.note(detection, time: time)
                 pool.give(view)
                 continue
             }
@@ -187,6 +192,7 @@ final class FaceTracker: @unchecked Sendable {
         view.cropToFrame = cropToFrame
         view.crop.withUnsafeMutableBufferPointer { frame.sample(cropToFrame, size: 256, into: $0.baseAddress!, team: team) }
         mesh.run(view.crop)
+        meshRuns += 1
         view.presence = mesh.presence
         view.agreement = mesh.agreement
         if again {
@@ -214,7 +220,8 @@ final class FaceTracker: @unchecked Sendable {
     }
 
     /// From a detection to an aligned crop: the five points first, then twice by FaceMesh's own landmarks.
-    private func start(_ frame: FrameView, _ detection: Detection, _ view: FaceView) -> Bool {
+    /// - Parameter turns: whether to look at it from the other three sides, too, when it does not look right.
+    private func start(_ frame: FrameView, _ detection: Detection, _ view: FaceView, turns: Bool) -> Bool {
         let guess = Similarity.fit(meanPoints, detection.points.all)
         // The box tells the size more surely than the points.
         let side = max(detection.high.x - detection.low.x, detection.high.y - detection.low.y)
@@ -225,7 +232,7 @@ final class FaceTracker: @unchecked Sendable {
         let crop = Similarity(a: a, b: b, tx: middle.x - (a * 128 - b * 128), ty: middle.y - (b * 128 + a * 128))
         guard crop.scale * 256 / 1.5 > smallestFace else { return false }
         guard approach(frame, crop, view) else { return false }
-        if mesh.agreement > 0.7, mesh.uncovered > 0.55 { return true }
+        if !turns || mesh.agreement > 0.7 && mesh.uncovered > 0.55 { return true }
         // The five points may be wrong about the rotation: the one in which landmarks and parsing agree best is right.
         // What is taken for a cover agrees with everything (an open mouth, looked at sideways, once did), so only eyes and lips that are
         // seen count; and a turn must be clearly better than what the detector said.
