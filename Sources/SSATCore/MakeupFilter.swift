@@ -66,6 +66,11 @@ public final class MakeupFilter: @unchecked Sendable {
     private let lock = NSLock()
     private var networks: [SSAT] = []
     private let pool = FaceViewPool()
+    private let predictions = PredictionPool()
+    /// Whether a prediction serves for further frames while the face hardly moves. Set before the first frame.
+    public var reusesPredictions = true
+    /// Of `finish`.
+    private let assembler = ChangeAssembler(), own = Scratch(), moved = Prediction()
     /// Those that were given out, to be used again once nobody holds them.
     private var analyses: [Analysis] = []
     private var scratch: [Scratch] = []
@@ -140,9 +145,18 @@ public final class MakeupFilter: @unchecked Sendable {
         }
         if chooses { tracker.freePlace() }
         tracker.update(frame, time: time, into: &analysis.views)
+        if analysis.outfit.isWorn { decideWhatServes(analysis) }
         analysis.missesFace = tracker.missesFace
         tracker.writeOthers(into: &analysis.others)
         return analysis
+    }
+
+    /// Which faces can do with what was predicted for them last.
+    private func decideWhatServes(_ analysis: Analysis) {
+        for view in analysis.views {
+            view.reusesPrediction = reusesPredictions && predictsAsideEvery == 0 && view.track.predictionKey.serves(view, analysis.outfit.look)
+            if !view.reusesPrediction { view.track.predictionKey.set(view, analysis.outfit.look) }
+        }
     }
 
     private func unusedAnalysis() -> Analysis {
@@ -157,7 +171,11 @@ public final class MakeupFilter: @unchecked Sendable {
     }
 
     private func giveBack(_ analysis: Analysis) {
-        for view in analysis.views { pool.give(view) }
+        for view in analysis.views {
+            if let unused = view.prediction { predictions.give(unused) }
+            view.prediction = nil
+            pool.give(view)
+        }
         analysis.views.removeAll(keepingCapacity: true)
     }
 
@@ -165,12 +183,12 @@ public final class MakeupFilter: @unchecked Sendable {
     public func transfer(_ analysis: Analysis) {
         guard let look = analysis.outfit.look, analysis.outfit.recipe.strength > 0 else { return }
         if predictsAsideEvery > 0 { moveOn(analysis) }
-        guard analysis.views.contains(where: { !$0.keepsChange }) else { return }
+        guard analysis.views.contains(where: { !$0.keepsChange && !$0.reusesPrediction }) else { return }
         // A face that comes up must not be shown bare: the picture is hidden until its first prediction is there.
         analysis.awaitsPrediction = predictsAsideEvery > 0 && whenLost != .pass
         if analysis.awaitsPrediction { return }
         if predictsAsideEvery > 0 { predictor.wait() }
-        for view in analysis.views where !view.keepsChange { predict(view, look, analysis.outfit.recipe) }
+        for view in analysis.views where !view.keepsChange && !view.reusesPrediction { predict(view, look, analysis.outfit.recipe) }
     }
 
     /// Takes over what was predicted aside, and begins anew when it is time. Faces that have worn something keep it meanwhile.
@@ -195,9 +213,23 @@ public final class MakeupFilter: @unchecked Sendable {
             }
         }
         recipe.weigh(view, zones, into: &buffers.weight, scratch: &buffers.soft)
-        network.encode(crop: view.crop, classes: view.parsing, uv: view.uvFeatures, for: buffers.weight)
-        network.transfer(look, on: view.colours, weight: buffers.weight, change: &view.change)
+        let keeps = reusesPredictions && predictsAsideEvery == 0
+        if keeps { view.prediction = predictions.take() }
+        network.encode(crop: view.crop, classes: view.parsing, uv: view.uvFeatures, for: buffers.weight, withMargin: keeps)
+        network.transfer(look, on: view.colours, weight: buffers.weight, change: &view.change, keeping: view.prediction)
         if recipe.tone > 0 { addTone(look, recipe, view, buffers) }
+    }
+
+    /// The change of a face that can do with its last prediction.
+    private func repredict(_ view: FaceView, _ outfit: Outfit) {
+        guard let look = outfit.look, let prediction = view.track.prediction else { return }
+        outfit.recipe.weigh(view, zones, into: &own.weight, scratch: &own.soft)
+        prediction.limit(&own.weight, view.motion)
+        prediction.move(view.motion, for: own.weight, into: moved)
+        assembler.look(at: view.crop, classes: view.parsing)
+        assembler.lay(look, on: view.colours, warped: moved.warped, paint: moved.paint)
+        moved.withMaps { assembler.assemble(gate: $0, head: $1, paint: moved.paint, weight: own.weight, change: &view.change) }
+        if outfit.recipe.tone > 0 { addTone(look, outfit.recipe, view, own) }
     }
 
     /// Moves all skin (face, ears, neck) by the difference of the two skin colours.
@@ -218,6 +250,7 @@ public final class MakeupFilter: @unchecked Sendable {
     public func finish(_ frame: FrameView, _ analysis: Analysis, firstColumn: Int = 0) {
         if analysis.outfit.isWorn {
             for view in analysis.views where !analysis.awaitsPrediction {
+                if view.reusesPrediction { repredict(view, analysis.outfit) } else { handOver(view) }
                 if view.keepsChange { view.track.moveChange(to: view) } else { smooth(view, analysis.outfit) }
                 frame.add(view.change, view.cropToFrame, planes: &planes, firstColumn: firstColumn, team: team)
             }
@@ -225,6 +258,13 @@ public final class MakeupFilter: @unchecked Sendable {
         if blursOthers { for other in analysis.others { frame.blur(from: other.low, to: other.high) } }
         if whenLost != .pass { cover(frame, analysis) }
         giveBack(analysis)
+    }
+
+    /// The prediction becomes that of the face.
+    private func handOver(_ view: FaceView) {
+        guard let new = view.prediction else { return }
+        if let old = view.track.prediction { predictions.give(old) }
+        (view.track.prediction, view.prediction) = (new, nil)
     }
 
     /// Hides a picture in which a face was not found, as `whenLost` says. The new picture is never shown with makeup at the old

@@ -44,6 +44,7 @@ struct ApplyCommand: ParsableCommand {
             let filter = try MakeupFilter(
                 look: look, recipe: makeup.recipe, faces: makeup.policy, precision: makeup.precision, workers: workers)
             filter.whenLost = onLost
+            filter.reusesPredictions = !makeup.noReuse
             let frames = MakeupFrameFilter(filter: filter, comparison: compare)
             var pipeline = Pipeline(filter: frames)
             pipeline.options.name = encoder

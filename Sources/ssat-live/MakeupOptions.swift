@@ -13,6 +13,7 @@ struct MakeupOptions: ParsableArguments {
     @Option(help: "Strength on the brows, 0 to 1.") var brows: Float = 1
     @Option(help: "How much of the reference's skin tone comes along, 0 to 1.") var tone: Float = 0
     @Option(help: "Which faces: all, primary, or a number.") var faces = "all"
+    @Flag(help: "Predicts every frame anew, however little a face moves.") var noReuse = false
     @Option(help: "int8 or f32.") var precision: Precision = .int8
 
     func validate() throws {

@@ -45,7 +45,6 @@ final class FaceTracker: @unchecked Sendable {
     private var frameIndex = 0
     private var scratchCrop = [UInt8](repeating: 0, count: 256 * 256 * 3)
     private var scratchPicture = [UInt8](repeating: 0, count: 320 * 320 * 3)
-    private var average = [Float](repeating: 0, count: 64 * 64 * 3)
     private let detectionInterval = 10
     /// Frame pixels; makeup on smaller faces could not be seen.
     private let smallestFace: Float = 24
@@ -293,14 +292,13 @@ final class FaceTracker: @unchecked Sendable {
         view.parsing.withUnsafeMutableBufferPointer { out in
             for i in 0..<256 * 256 { out[i] = mesh.parsing[i] }
         }
-        rasterizer.rasterize(view.landmarks)
+        rasterizer.rasterize(view.landmarks, before: track.predictionKey.landmarks)
+        view.motion.fill(uv: rasterizer.uv, origin: rasterizer.origin)
         view.uv.withUnsafeMutableBufferPointer { rasterizer.writeClosed($0.baseAddress!) }
         view.uvFeatures.withUnsafeMutableBufferPointer { rasterizer.writeFeatures($0.baseAddress!) }
-        averageBlocks(view.crop)
-        let seen = FaceColours.measure(crop: view.crop, average: average, classes: view.parsing)
+        ssatAverage(view.crop, &view.average)
+        let seen = FaceColours.measure(crop: view.crop, average: view.average, classes: view.parsing)
         view.colours = track.colours.map { $0.moved(towards: seen, by: 0.1) } ?? seen
         track.colours = view.colours
     }
-
-    private func averageBlocks(_ crop: [UInt8]) { ssatAverage(crop, &average) }
 }

@@ -9,6 +9,8 @@ package final class FaceView: @unchecked Sendable {
     var agreement: Float = 0
     var colours = FaceColours()
     var crop = [UInt8](repeating: 0, count: 256 * 256 * 3)
+    /// 64x64x3, the means of the crop's 4x4 blocks in [-1, 1].
+    var average = [Float](repeating: 0, count: 64 * 64 * 3)
     package var parsing = [UInt8](repeating: 0, count: 256 * 256)
     var uvFeatures = [Float](repeating: 0, count: 64 * 64 * 13)
     /// Of every cell, the holes of the mesh closed; -1 outside.
@@ -16,6 +18,12 @@ package final class FaceView: @unchecked Sendable {
     var change = [Float](repeating: 0, count: 256 * 256 * 3)
     /// Whether the track's last change is shown, instead of one predicted for this frame.
     var keepsChange = false
+    /// Since the track's last prediction.
+    var motion = MotionField()
+    /// Whether the track's last prediction serves for this frame.
+    var reusesPrediction = false
+    /// What was predicted for this frame, to be used again.
+    var prediction: Prediction?
 
     package init() {}
 

@@ -5,6 +5,10 @@ final class Track: @unchecked Sendable {
     var filter = OneEuroFilter()
     var lastSeen: Double
     var colours: FaceColours?
+    /// When the face was predicted for last. Touched by `analyze` only.
+    var predictionKey = PredictionKey()
+    /// What was predicted then. Touched by `finish` only.
+    var prediction: Prediction?
     /// Change smoothing.
     var previousChange: [Float] = []
     var previousCrop: [UInt8] = []

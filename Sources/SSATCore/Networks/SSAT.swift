@@ -20,25 +20,15 @@ package final class SSAT: @unchecked Sendable {
     private let picture, parsing, uvFeatures, keys, skinMap, makeupFeatures, makeup, colours, gate, head: Tensor
     package let correspondence = Box()
 
-    private var average = [Float](repeating: 0, count: 64 * 64 * 3)
+    private let assembler = ChangeAssembler()
     /// Reference colour carried to every 64x64 cell of the source, in [-1, 1]; 0 where none was. Of the last `transfer`.
     package private(set) var warped = [Float](repeating: 0, count: 64 * 64 * 3)
     /// What the reference wears, carried to the source: opacity, and R'G'B' times that.
     private var paint = [Float](repeating: 0, count: 64 * 64 * 4)
-    /// Mean luma around every cell of the source, 0...1.
-    private var around = [Float](repeating: 0, count: 64 * 64)
-    private var crop = [UInt8](repeating: 0, count: size * size * 3)
-    private var skin = [UInt8](repeating: 0, count: 64 * 64)
-    /// The lips, softened: 256x256, and its means of 4x4 blocks.
-    private var lipsMask = [Float](repeating: 0, count: size * size)
-    private var lipsShare = [Float](repeating: 0, count: 64 * 64)
-    private var maskScratch = [Float](repeating: 0, count: size * size)
-    private var colourMaps = [Float](repeating: 0, count: 64 * 64 * Decoder.colourCount)
-    private var scratch = [Float](repeating: 0, count: 64 * 64 * 8)
-    private var wide = [Float](repeating: 0, count: Int(SSAT_ASSEMBLE_SCRATCH))
+    private var rows = WeightedRows()
     private var reduced = [UInt8](repeating: 0, count: size * size)
     /// Of the crop that was encoded last. Measured anew each time: a video's frames have those of their tracks.
-    package var faceColours: FaceColours { FaceColours.measure(crop: crop, average: average, classes: reduced) }
+    package var faceColours: FaceColours { assembler.faceColours(classes: reduced) }
 
     /// Hides the correspondence type from the package interface.
     package final class Box { let value = SymmetricCorrespondence() }
@@ -82,7 +72,8 @@ package final class SSAT: @unchecked Sendable {
     ///   - classes: 256x256 `FaceClass` values.
     ///   - uv: 64x64x13 UV features of the mesh.
     ///   - weight: that of the `transfer` to come: 0 where its change is not wanted, and so not computed. Nil: everything is, as `makeLook` needs it.
-    package func encode(crop: UnsafePointer<UInt8>, classes: UnsafePointer<UInt8>, uv: UnsafePointer<Float>, for weight: UnsafePointer<Float>? = nil) {
+    ///   - withMargin: whether a `Prediction` will be kept, which has more than the weight covers.
+    package func encode(crop: UnsafePointer<UInt8>, classes: UnsafePointer<UInt8>, uv: UnsafePointer<Float>, for weight: UnsafePointer<Float>? = nil, withMargin: Bool = false) {
         let size = Int32(Self.size)
         for i in 0..<Self.size * Self.size { reduced[i] = classes[i] == FaceClass.cover.rawValue ? FaceClass.innerMouth.rawValue : classes[i] }
         if precision == .int8 {
@@ -95,28 +86,24 @@ package final class SSAT: @unchecked Sendable {
         for y in 0..<64 {
             for x in 0..<64 { store(uv + (y * 64 + x) * 13, 13, uvFeatures, y, x) }
         }
-        ssat_average_blocks(crop, &average)
-        ssat_luma_around(average, &around, &scratch)
-        self.crop.withUnsafeMutableBufferPointer { $0.baseAddress!.update(from: crop, count: $0.count) }
+        assembler.look(at: crop, classes: classes)
         correspondence.value.choosePositions(classes)
         isWhole = weight == nil
-        if let weight { want(weight) } else { network.wantEverything() }
+        if let weight { want(weight, withMargin: withMargin) } else { network.wantEverything() }
         network.run(encoding)
         correspondence.value.prepare(keys: network.floats(keys), rowStride: keys.rowStride, pixelStride: keys.pixelStride)
-        markSkin(classes)
-        markLips(classes)
     }
 
     /// The keys of the face's cells, and the change and its gates where there is weight.
-    private func want(_ weight: UnsafePointer<Float>) {
+    private func want(_ weight: UnsafePointer<Float>, withMargin: Bool) {
         network.wantNothing()
+        rows.measure(weight, margin: withMargin ? Prediction.margin : 0)
         for position in correspondence.value.positions {
             let x = Int(position) % 64
             network.want(keys, row: Int(position) / 64, columns: x..<x + 1)
         }
         for y in 0..<Self.size {
-            let row = UnsafeBufferPointer(start: weight + y * Self.size, count: Self.size)
-            guard let first = row.firstIndex(where: { $0 != 0 }), let last = row.lastIndex(where: { $0 != 0 }) else { continue }
+            guard let first = rows.columns[y].first, let last = rows.columns[y].last else { continue }
             network.want(head, row: y / 2, columns: first / 2..<last / 2 + 1)
             // Gates are interpolated between cells.
             for cell in y / 4 - 1...y / 4 + 1 { network.want(gate, row: cell, columns: first / 4 - 1..<last / 4 + 2) }
@@ -143,7 +130,7 @@ package final class SSAT: @unchecked Sendable {
             let y = Int(position) / 64, x = Int(position) % 64
             let f = features + y * makeupFeatures.rowStride + x * makeupFeatures.pixelStride
             for c in 0..<MakeupEncoder.paint.upperBound { values.append(f[c]) }
-            for c in 0..<3 { values.append(average[Int(position) * 3 + c] * 2) }
+            for c in 0..<3 { values.append(assembler.average[Int(position) * 3 + c] * 2) }
         }
         var normalized = [Float](repeating: 0, count: positions.count * 64)
         SymmetricCorrespondence.normalize(
@@ -151,18 +138,6 @@ package final class SSAT: @unchecked Sendable {
             into: &normalized)
         return Look(keys: normalized, values: values, colours: face, lipPaint: lipPaint())
     }
-
-    /// Opacity and paint of the look's lips for those of `own`. What the paint does not hide of the reference's lips comes along as a
-    /// shift of colour: a photographed look is the whole lip.
-    private func lipPaint(of look: Look, on own: FaceColours) -> SIMD4<Float> {
-        let opacity = look.lipPaint.x, believed = SIMD3(look.lipPaint.y, look.lipPaint.z, look.lipPaint.w)
-        let colour = believed + Self.seenLipColour * (opacity * look.colours.lips - believed)
-        let paint = colour + (1 - opacity) * (look.colours.lips - own.lips)
-        return SIMD4(opacity, paint.x, paint.y, paint.z) * (own.lipsShown * look.colours.lipsShown)
-    }
-
-    /// Share of the lips' mean colour, as seen, in the colour of their paint: what is seen is surer than what is believed.
-    private static let seenLipColour: Float = 0.1
 
     /// Mean of what the lips of the crop that was encoded last wear, every cell by its share of lips; nothing where none show.
     private func lipPaint() -> SIMD4<Float> {
@@ -182,8 +157,9 @@ package final class SSAT: @unchecked Sendable {
     ///   - own: the source's colours (smoothed by the caller).
     ///   - weight: 256x256, 0..1: where makeup goes and how strong. 0 wherever that of `encode` was.
     ///   - change: 256x256x3 R'G'B' differences, in units of full scale.
+    ///   - prediction: what it is made of is kept there, for frames to come; then `encode` was told so.
     package func transfer(
-        _ look: Look, on own: FaceColours, weight: UnsafePointer<Float>, change: UnsafeMutablePointer<Float>
+        _ look: Look, on own: FaceColours, weight: UnsafePointer<Float>, change: UnsafeMutablePointer<Float>, keeping prediction: Prediction? = nil
     ) {
         clear(makeup)
         for i in warped.indices { warped[i] = 0 }
@@ -193,16 +169,37 @@ package final class SSAT: @unchecked Sendable {
             for c in 0..<3 { warped[cell * 3 + c] = values[61 + c] / 2 }
             for c in 0..<4 { paint[cell * 4 + c] = values[MakeupEncoder.paint.lowerBound + c] }
         }
-        let tone = look.colours.skin - own.skin, lips = lipPaint(of: look, on: own)
-        var regions = ssat_regions(tone: (tone.x, tone.y, tone.z), lip_paint: (lips.x, lips.y, lips.z, lips.w), skin_luma: own.skinLuma)
-        ssat_colour_maps(average, warped, paint, skin, lipsShare, around, &regions, &colourMaps, &scratch)
-        colourMaps.withUnsafeBufferPointer { maps in
+        assembler.lay(look, on: own, warped: warped, paint: paint)
+        assembler.colourMaps.withUnsafeBufferPointer { maps in
             for cell in 0..<64 * 64 { store(maps.baseAddress! + cell * Decoder.colourCount, Decoder.colourCount, colours, cell / 64, cell % 64) }
         }
         network.run(decoding)
-        ssat_assemble_change(
-            network.floats(gate), Int32(gate.rowStride), Int32(gate.pixelStride), network.floats(head), Int32(head.rowStride),
-            Int32(head.pixelStride), colourMaps, paint, around, crop, &regions, lipsMask, weight, &wide, change)
+        assembler.assemble(gate: map(gate), head: map(head), paint: paint, weight: weight, change: change)
+        if let prediction { keep(prediction) }
+    }
+
+    private func map(_ tensor: Tensor) -> ChangeAssembler.Map {
+        ChangeAssembler.Map(values: network.floats(tensor), row: tensor.rowStride, pixel: tensor.pixelStride)
+    }
+
+    /// What the last `transfer` made its change of.
+    private func keep(_ prediction: Prediction) {
+        func copy(_ tensor: Tensor, _ into: inout [Float]) {
+            let from = map(tensor), channels = tensor.channels
+            into.withUnsafeMutableBufferPointer { out in
+                for y in 0..<tensor.height {
+                    for x in 0..<tensor.width {
+                        (out.baseAddress! + (y * tensor.width + x) * channels).update(from: from.values + y * from.row + x * from.pixel, count: channels)
+                    }
+                }
+            }
+        }
+        copy(gate, &prediction.gate)
+        copy(head, &prediction.head)
+        prediction.warped.withUnsafeMutableBufferPointer { _ = $0.update(fromContentsOf: warped) }
+        prediction.paint.withUnsafeMutableBufferPointer { _ = $0.update(fromContentsOf: paint) }
+        prediction.carryOn(from: correspondence.value.positions)
+        prediction.setComputed(rows.columns)
     }
 
     /// Runs the decoder alone on given maps (64x64x64 and 64x64x18), for tests.
@@ -242,29 +239,6 @@ package final class SSAT: @unchecked Sendable {
             } else {
                 memset(network.floats(tensor) + y * tensor.rowStride, 0, tensor.width * tensor.pixelStride * 4)
             }
-        }
-    }
-
-    /// Cells that take part in the correspondence and are mostly skin or nose.
-    private func markSkin(_ classes: UnsafePointer<UInt8>) {
-        for i in skin.indices { skin[i] = 0 }
-        for position in correspondence.value.positions where FaceColours.count(inCell: Int(position), classes, FaceClass.isSkin) > 8 {
-            skin[Int(position)] = 1
-        }
-    }
-
-    /// A pixel wider than the parsing has them, softened: it finds them a little too narrow, and a bare rim shows more than one painted over.
-    private func markLips(_ classes: UnsafePointer<UInt8>) {
-        for i in lipsMask.indices { lipsMask[i] = 0 }
-        FaceClass.forEachPixel(nearLipsOf: classes) { lipsMask[$0] = 1 }
-        soften(&lipsMask, &maskScratch, passes: 1)
-        for cell in lipsShare.indices {
-            let corner = cell / 64 * 4 * Self.size + cell % 64 * 4
-            var sum: Float = 0
-            for y in 0..<4 {
-                for x in 0..<4 { sum += lipsMask[corner + y * Self.size + x] }
-            }
-            lipsShare[cell] = sum / 16
         }
     }
 }

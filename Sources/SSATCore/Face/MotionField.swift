@@ -1,0 +1,40 @@
+/// How the cells of a face have moved within its crop since another frame: by the mesh, carried on into its holes and beyond its edge.
+struct MotionField {
+    /// 64x64: from where a cell is to where it was, in cells.
+    private(set) var back = [SIMD2<Float>](repeating: .zero, count: 64 * 64)
+
+    /// - Parameters:
+    ///   - uv: 64x64, negative where no mesh is.
+    ///   - origin: 64x64, where the cells of the mesh were, in crop pixels.
+    mutating func fill(uv: [SIMD2<Float>], origin: [SIMD2<Float>]) {
+        var above: Int?, rowsWithout = 0
+        for y in 0..<64 {
+            guard fill(row: y, uv, origin) else {
+                if let above { copy(row: above, to: y) } else { rowsWithout += 1 }
+                continue
+            }
+            if above == nil { for empty in 0..<rowsWithout { copy(row: y, to: empty) } }
+            above = y
+        }
+        if above == nil { for cell in 0..<64 * 64 { back[cell] = .zero } }
+    }
+
+    /// Between cells of the mesh, what lies between their motions; beside them, theirs. False where the row has none.
+    private mutating func fill(row y: Int, _ uv: [SIMD2<Float>], _ origin: [SIMD2<Float>]) -> Bool {
+        var last: Int?
+        for x in 0..<64 where uv[y * 64 + x].x >= 0 {
+            let here = (origin[y * 64 + x] - SIMD2(Float(4 * x + 1), Float(4 * y + 1))) / 4
+            let first = last ?? -1, start = last.map { back[y * 64 + $0] } ?? here
+            for hole in first + 1..<x { back[y * 64 + hole] = start + (here - start) * (Float(hole - first) / Float(x - first)) }
+            back[y * 64 + x] = here
+            last = x
+        }
+        guard let last else { return false }
+        for x in last + 1..<max(64, last + 1) { back[y * 64 + x] = back[y * 64 + last] }
+        return true
+    }
+
+    private mutating func copy(row from: Int, to: Int) {
+        for x in 0..<64 { back[to * 64 + x] = back[from * 64 + x] }
+    }
+}

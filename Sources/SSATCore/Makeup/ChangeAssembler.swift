@@ -1,0 +1,91 @@
+import CKernels
+
+/// The face's own side of a change: what is seen of its light, its skin and its lips on the crop, and how the decoder's maps become a change of
+/// those pixels.
+///
+/// Threads: one instance per thread.
+final class ChangeAssembler {
+    private static let size = 256
+    /// 64x64x3 means of the crop's 4x4 blocks, in [-1, 1].
+    private(set) var average = [Float](repeating: 0, count: 64 * 64 * 3)
+    /// 64x64x18, the decoder's colour input (`ssat_colour_maps`).
+    private(set) var colourMaps = [Float](repeating: 0, count: 64 * 64 * Decoder.colourCount)
+    private var crop = [UInt8](repeating: 0, count: size * size * 3)
+    /// Mean luma around every cell, 0...1.
+    private var around = [Float](repeating: 0, count: 64 * 64)
+    private var skin = [UInt8](repeating: 0, count: 64 * 64)
+    /// The lips, softened: 256x256, and its means of 4x4 blocks.
+    private var lipsMask = [Float](repeating: 0, count: size * size)
+    private var lipsShare = [Float](repeating: 0, count: 64 * 64)
+    private var maskScratch = [Float](repeating: 0, count: size * size)
+    private var scratch = [Float](repeating: 0, count: 64 * 64 * 8)
+    private var wide = [Float](repeating: 0, count: Int(SSAT_ASSEMBLE_SCRATCH))
+    private var regions = ssat_regions()
+
+    /// Share of the lips' mean colour, as seen, in the colour of their paint: what is seen is surer than what is believed.
+    private static let seenLipColour: Float = 0.1
+
+    /// Takes in a face.
+    /// - Parameters:
+    ///   - crop: 256x256x3 R'G'B' bytes.
+    ///   - classes: 256x256 `FaceClass` values.
+    func look(at crop: UnsafePointer<UInt8>, classes: UnsafePointer<UInt8>) {
+        self.crop.withUnsafeMutableBufferPointer { $0.baseAddress!.update(from: crop, count: $0.count) }
+        ssat_average_blocks(crop, &average)
+        ssat_luma_around(average, &around, &scratch)
+        for cell in 0..<64 * 64 { skin[cell] = FaceColours.count(inCell: cell, classes, FaceClass.isSkin) > 8 ? 1 : 0 }
+        markLips(classes)
+    }
+
+    func faceColours(classes: UnsafePointer<UInt8>) -> FaceColours { FaceColours.measure(crop: crop, average: average, classes: classes) }
+
+    /// A pixel wider than the parsing has them, softened: it finds them a little too narrow, and a bare rim shows more than one painted over.
+    private func markLips(_ classes: UnsafePointer<UInt8>) {
+        for i in lipsMask.indices { lipsMask[i] = 0 }
+        FaceClass.forEachPixel(nearLipsOf: classes) { lipsMask[$0] = 1 }
+        soften(&lipsMask, &maskScratch, passes: 1)
+        for cell in lipsShare.indices {
+            let corner = cell / 64 * 4 * Self.size + cell % 64 * 4
+            var sum: Float = 0
+            for y in 0..<4 {
+                for x in 0..<4 { sum += lipsMask[corner + y * Self.size + x] }
+            }
+            lipsShare[cell] = sum / 16
+        }
+    }
+
+    /// Fills `colourMaps` for a look on this face.
+    /// - Parameters:
+    ///   - own: the face's colours (smoothed by the caller).
+    ///   - warped: 64x64x3, the reference's colour in every cell, in [-1, 1].
+    ///   - paint: 64x64x4, opacity, and R'G'B' times that.
+    func lay(_ look: Look, on own: FaceColours, warped: [Float], paint: [Float]) {
+        let tone = look.colours.skin - own.skin, lips = Self.lipPaint(of: look, on: own)
+        regions = ssat_regions(tone: (tone.x, tone.y, tone.z), lip_paint: (lips.x, lips.y, lips.z, lips.w), skin_luma: own.skinLuma)
+        ssat_colour_maps(average, warped, paint, skin, lipsShare, around, &regions, &colourMaps, &scratch)
+    }
+
+    /// A map of the decoder: where its first value is, values between rows and between cells.
+    struct Map { let values: UnsafePointer<Float>, row, pixel: Int }
+
+    /// After `lay`: the change.
+    /// - Parameters:
+    ///   - gate, head: the decoder's 64x64x12 and 128x128x12.
+    ///   - paint: that of `lay`.
+    ///   - weight: 256x256, 0...1: where makeup goes and how strong.
+    ///   - change: becomes 256x256x3 R'G'B' differences, in units of full scale.
+    func assemble(gate: Map, head: Map, paint: [Float], weight: UnsafePointer<Float>, change: UnsafeMutablePointer<Float>) {
+        ssat_assemble_change(
+            gate.values, Int32(gate.row), Int32(gate.pixel), head.values, Int32(head.row), Int32(head.pixel), colourMaps, paint, around, crop,
+            &regions, lipsMask, weight, &wide, change)
+    }
+
+    /// Opacity and paint of the look's lips for those of `own`. What the paint does not hide of the reference's lips comes along as a
+    /// shift of colour: a photographed look is the whole lip.
+    private static func lipPaint(of look: Look, on own: FaceColours) -> SIMD4<Float> {
+        let opacity = look.lipPaint.x, believed = SIMD3(look.lipPaint.y, look.lipPaint.z, look.lipPaint.w)
+        let colour = believed + seenLipColour * (opacity * look.colours.lips - believed)
+        let paint = colour + (1 - opacity) * (look.colours.lips - own.lips)
+        return SIMD4(opacity, paint.x, paint.y, paint.z) * (own.lipsShown * look.colours.lipsShown)
+    }
+}

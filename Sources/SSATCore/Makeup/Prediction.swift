@@ -1,0 +1,111 @@
+import CKernels
+import Synchronization
+
+/// What the networks said of one face: all that its change is made of, but for the face's own pixels. Good for the next frames, too, while the
+/// face hardly moves in its crop (`PredictionKey`).
+///
+/// Threads: one at a time.
+package final class Prediction: @unchecked Sendable {
+    static let gateChannels = 12, headChannels = 12
+    /// 64x64x12 and 128x128x12, as the decoder gave them.
+    var gate = [Float](repeating: 0, count: 64 * 64 * gateChannels)
+    var head = [Float](repeating: 0, count: 128 * 128 * headChannels)
+    /// 64x64x3 and 64x64x4: the reference's colour and paint in every cell of the face, carried on a few cells beyond its edge.
+    var warped = [Float](repeating: 0, count: 64 * 64 * 3)
+    var paint = [Float](repeating: 0, count: 64 * 64 * 4)
+    /// Columns of every row of the crop for which the maps were computed.
+    private var computed = [Range<Int>](repeating: 0..<0, count: 256)
+    private var known = [Bool](repeating: false, count: 64 * 64)
+    private var border: [Int] = []
+    private var rows = WeightedRows()
+    private var gateSpans = WeightedRows.Spans(size: 64), headSpans = WeightedRows.Spans(size: 128)
+    private static let everywhere = WeightedRows.Spans(size: 64)
+
+    /// Pixels of the crop around the makeup that are computed with it, so that it may move by as much.
+    static let margin = 4
+    private static let carriedCells = 2
+
+    init() { border.reserveCapacity(64 * 64) }
+
+    func withMaps(_ body: (_ gate: ChangeAssembler.Map, _ head: ChangeAssembler.Map) -> Void) {
+        gate.withUnsafeBufferPointer { gate in
+            head.withUnsafeBufferPointer { head in
+                body(
+                    ChangeAssembler.Map(values: gate.baseAddress!, row: 64 * Self.gateChannels, pixel: Self.gateChannels),
+                    ChangeAssembler.Map(values: head.baseAddress!, row: 128 * Self.headChannels, pixel: Self.headChannels))
+            }
+        }
+    }
+
+    /// Notes for which columns of every row the maps were computed (`WeightedRows`).
+    func setComputed(_ rows: [Range<Int>]) { computed.withUnsafeMutableBufferPointer { _ = $0.update(fromContentsOf: rows) } }
+
+    /// No makeup where nothing was computed for the place that a pixel comes from.
+    func limit(_ weight: inout [Float], _ motion: MotionField) {
+        for y in 0..<256 {
+            for x in 0..<256 where weight[y * 256 + x] != 0 {
+                let back = motion.back[y / 4 * 64 + x / 4] * 4
+                let row = min(max(y + Int(back.y.rounded()), 0), 255)
+                if !computed[row].contains(x + Int(back.x.rounded())) { weight[y * 256 + x] = 0 }
+            }
+        }
+    }
+
+    /// The maps moved along with the face, for where `weight` is not 0.
+    func move(_ motion: MotionField, for weight: [Float], into moved: Prediction) {
+        // Gates are interpolated between cells.
+        moved.rows.measure(weight, margin: 4)
+        moved.gateSpans.cover(moved.rows)
+        moved.headSpans.cover(moved.rows)
+        motion.back.withUnsafeBufferPointer { vectors in
+            vectors.withMemoryRebound(to: Float.self) { back in
+                func move(_ map: [Float], _ channels: Int, _ spans: WeightedRows.Spans, _ output: inout [Float]) {
+                    ssat_move_map(map, Int32(spans.first.count), Int32(channels), back.baseAddress, spans.first, spans.end, &output)
+                }
+                move(gate, Self.gateChannels, moved.gateSpans, &moved.gate)
+                move(head, Self.headChannels, moved.headSpans, &moved.head)
+                move(warped, 3, Self.everywhere, &moved.warped)
+                move(paint, 4, Self.everywhere, &moved.paint)
+            }
+        }
+    }
+
+    /// Fills the cells around the face, whose cells are `positions`, with the means of their neighbours: a face that moves finds something there.
+    func carryOn(from positions: [Int32]) {
+        for i in known.indices { known[i] = false }
+        for position in positions { known[Int(position)] = true }
+        for _ in 0..<Self.carriedCells {
+            border.removeAll(keepingCapacity: true)
+            for cell in 0..<64 * 64 where !known[cell] {
+                if fillFromNeighbours(cell) { border.append(cell) }
+            }
+            for cell in border { known[cell] = true }
+        }
+    }
+
+    private func fillFromNeighbours(_ cell: Int) -> Bool {
+        var colour = SIMD3<Float>.zero, worn = SIMD4<Float>.zero, count: Float = 0
+        for y in max(cell / 64 - 1, 0)...min(cell / 64 + 1, 63) {
+            for x in max(cell % 64 - 1, 0)...min(cell % 64 + 1, 63) where known[y * 64 + x] {
+                let i = y * 64 + x
+                colour += SIMD3(warped[i * 3], warped[i * 3 + 1], warped[i * 3 + 2])
+                worn += SIMD4(paint[i * 4], paint[i * 4 + 1], paint[i * 4 + 2], paint[i * 4 + 3])
+                count += 1
+            }
+        }
+        guard count > 0 else { return false }
+        for c in 0..<3 { warped[cell * 3 + c] = colour[c] / count }
+        for c in 0..<4 { paint[cell * 4 + c] = worn[c] / count }
+        return true
+    }
+}
+
+/// Predictions to fill, kept for the next ones once they are given back.
+///
+/// Threads: any.
+final class PredictionPool: Sendable {
+    private let spare = Mutex<[Prediction]>([])
+
+    func take() -> Prediction { spare.withLock { $0.popLast() } ?? Prediction() }
+    func give(_ prediction: Prediction) { spare.withLock { $0.append(prediction) } }
+}

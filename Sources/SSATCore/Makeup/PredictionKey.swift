@@ -1,0 +1,56 @@
+/// What a face looked like when its change was predicted, and whether that prediction still serves.
+///
+/// A prediction is moved along with the face (`Prediction.move`). The face's own pixels, the outline of its lips and what covers it are looked at
+/// anew in every frame; only what the networks made of them is used again. Where the moved face still looks like the new one, so would what the
+/// networks make of it: the error is estimated by how they differ.
+struct PredictionKey {
+    /// 64x64x3, the means of the crop's 4x4 blocks in [-1, 1].
+    private var average = [Float](repeating: 0, count: 64 * 64 * 3)
+    /// Crop pixels.
+    private(set) var landmarks = [SIMD2<Float>](repeating: .zero, count: 478)
+    private weak var look: Look?
+    /// Frames since.
+    private var age = 0
+
+    /// Frames that may do with one prediction.
+    private static let longest = 4
+    /// Levels of 255 by which cells of the mesh may differ in the mean; how many cells may differ by more than 16 levels, and by more than 32: a
+    /// blink is some 30 of these.
+    private static let meanDifference: Float = 6, differing = 80, differingMuch = 16
+
+    /// A prediction is begun for this face.
+    mutating func set(_ view: FaceView, _ look: Look?) {
+        average.withUnsafeMutableBufferPointer { _ = $0.update(fromContentsOf: view.average) }
+        landmarks.withUnsafeMutableBufferPointer { _ = $0.update(fromContentsOf: view.landmarks) }
+        (self.look, age) = (look, 0)
+    }
+
+    /// Whether the last prediction does for this face, too.
+    mutating func serves(_ view: FaceView, _ look: Look?) -> Bool {
+        age += 1
+        guard let own = self.look, own === look, age <= Self.longest else { return false }
+        var sum: Float = 0, cells: Float = 0, many = 0, most = 0
+        for cell in 0..<64 * 64 where view.uv[cell].x >= 0 {
+            let difference = difference(view, cell)
+            sum += difference
+            cells += 1
+            if difference > 16 { many += 1 }
+            if difference > 32 { most += 1 }
+        }
+        return cells > 0 && sum < Self.meanDifference * cells && many < Self.differing && most < Self.differingMuch
+    }
+
+    /// Of a cell from where it came from, in levels.
+    private func difference(_ view: FaceView, _ cell: Int) -> Float {
+        let from = SIMD2(Float(cell % 64), Float(cell / 64)) + view.motion.back[cell]
+        let p = pointwiseMin(pointwiseMax(from, .zero), SIMD2(62.99, 62.99)), x = Int(p.x), y = Int(p.y)
+        let fx = p.x - Float(x), fy = p.y - Float(y), corner = (y * 64 + x) * 3
+        var sum: Float = 0
+        for c in 0..<3 {
+            func at(_ index: Int) -> Float { average[corner + index * 3 + c] }
+            let before = (at(0) * (1 - fx) + at(1) * fx) * (1 - fy) + (at(64) * (1 - fx) + at(65) * fx) * fy
+            sum += abs(view.average[cell * 3 + c] - before)
+        }
+        return sum * (127.5 / 3)
+    }
+}
