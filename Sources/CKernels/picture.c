@@ -24,66 +24,131 @@ static inline float at(const ssat_frame *f, int p, int32_t x, int32_t y) { retur
 
 INLINE int32_t clamp(int32_t v, int32_t high) { return v < 0 ? 0 : v > high ? high : v; }
 
-INLINE float bilinear(const ssat_frame *f, int p, float x, float y, int deep) {
-  int32_t w = p ? (f->width + (1 << f->shift_x) - 1) >> f->shift_x : f->width;
-  int32_t h = p ? (f->height + (1 << f->shift_y) - 1) >> f->shift_y : f->height;
-  x = x < 0 ? 0 : x > w - 1 ? w - 1 : x;
-  y = y < 0 ? 0 : y > h - 1 ? h - 1 : y;
-  int32_t x0 = (int32_t)x, y0 = (int32_t)y, x1 = clamp(x0 + 1, w - 1), y1 = clamp(y0 + 1, h - 1);
-  float fx = x - x0, fy = y - y0;
-  float top = sample_at(f, p, x0, y0, deep) * (1 - fx) + sample_at(f, p, x1, y0, deep) * fx;
-  float bottom = sample_at(f, p, x0, y1, deep) * (1 - fx) + sample_at(f, p, x1, y1, deep) * fx;
-  return top * (1 - fy) + bottom * fy;
-}
-
-// Below 0, truncation is not the floor, but both are clamped to 0.
-INLINE float nearest(const ssat_frame *f, int p, float x, float y, int deep) {
-  return sample_at(f, p, clamp((int32_t)(x + 0.5f), f->width - 1), clamp((int32_t)(y + 0.5f), f->height - 1), deep);
-}
-
-// A full-resolution plane at (x, y): bilinear, or the mean of n x n samples spread over one crop pixel.
-INLINE float averaged(const ssat_frame *f, int p, const ssat_similarity *t, int n, float x, float y, int deep) {
-  if (n == 1) return bilinear(f, p, x, y, deep);
-  float sum = 0;
-  for (int j = 0; j < n; j++)
-    for (int i = 0; i < n; i++) {
-      float dx = (i + 0.5f) / n - 0.5f, dy = (j + 0.5f) / n - 0.5f;
-      sum += nearest(f, p, x + t->a * dx - t->b * dy, y + t->b * dx + t->a * dy, deep);
-    }
-  return sum * (1 / (float)(n * n));
-}
-
 static inline float chroma_x(const ssat_frame *f, float x) { return (x - (f->centred_x ? 0.5f : 0)) / (1 << f->shift_x); }
 static inline float chroma_y(const ssat_frame *f, float y) { return (y - (f->centred_y ? 0.5f : 0)) / (1 << f->shift_y); }
 
 static inline uint8_t to_byte(float v) { return v <= 0 ? 0 : v >= 255 ? 255 : (uint8_t)(v + 0.5f); }
 
+// A stretch of one row of a crop: what is done at once, so that all but the loads themselves is done in vectors.
+enum { STRETCH = 64 };
+
+// Where the pixels of a stretch lie in a plane: the sample up and left of each, and how near its neighbours are.
+typedef struct {
+  int32_t offset[STRETCH];
+  float fx[STRETCH], fy[STRETCH];
+  ptrdiff_t right, down;  // from a sample to its neighbours; 0 where the plane has none
+} places;
+
+INLINE int32_t plane_width(const ssat_frame *f, int p) { return p ? (f->width + (1 << f->shift_x) - 1) >> f->shift_x : f->width; }
+INLINE int32_t plane_height(const ssat_frame *f, int p) { return p ? (f->height + (1 << f->shift_y) - 1) >> f->shift_y : f->height; }
+
+// x and y: of the plane's own samples. What lies outside takes the edge.
+INLINE void find_places(const ssat_frame *f, int p, const float *x, const float *y, int32_t count, places *o, int deep) {
+  int32_t w = plane_width(f, p), h = plane_height(f, p), stride = (int32_t)f->stride[p], bytes = deep ? 2 : 1;
+  int32_t step = (p ? f->chroma_step : 1) * bytes, last_x = w > 1 ? w - 2 : 0, last_y = h > 1 ? h - 2 : 0;
+  o->right = w > 1 ? step : 0, o->down = h > 1 ? stride : 0;
+  for (int32_t i = 0; i < count; i++) {
+    float px = x[i] < 0 ? 0 : x[i] > w - 1 ? w - 1 : x[i], py = y[i] < 0 ? 0 : y[i] > h - 1 ? h - 1 : y[i];
+    int32_t x0 = (int32_t)px, y0 = (int32_t)py;
+    x0 = x0 < last_x ? x0 : last_x, y0 = y0 < last_y ? y0 : last_y;
+    o->fx[i] = px - x0, o->fy[i] = py - y0;
+    o->offset[i] = y0 * stride + x0 * step;
+  }
+}
+
+INLINE uint16_t load(const uint8_t *from, int deep) {
+  uint16_t v;
+  if (!deep) return *from;
+  memcpy(&v, from, 2);
+  return v;
+}
+
+INLINE void sample_bilinear(const ssat_frame *f, int p, const places *at, int32_t count, float *out, int deep) {
+  uint16_t a[STRETCH], b[STRETCH], c[STRETCH], d[STRETCH];
+  for (int32_t i = 0; i < count; i++) {
+    const uint8_t *from = f->plane[p] + at->offset[i];
+    a[i] = load(from, deep), b[i] = load(from + at->right, deep);
+    c[i] = load(from + at->down, deep), d[i] = load(from + at->down + at->right, deep);
+  }
+  for (int32_t i = 0; i < count; i++) {
+    float top = a[i] * (1 - at->fx[i]) + b[i] * at->fx[i], bottom = c[i] * (1 - at->fx[i]) + d[i] * at->fx[i];
+    out[i] = top * (1 - at->fy[i]) + bottom * at->fy[i];
+  }
+}
+
+// The mean of n x n samples spread over one crop pixel. Below 0, truncation is not the floor, but both are clamped to 0.
+INLINE void sample_mean(const ssat_frame *f, int p, const ssat_similarity *t, int n, const float *x, const float *y, int32_t count, float *out,
+                        int deep) {
+  int32_t w = f->width - 1, h = f->height - 1, stride = (int32_t)f->stride[p], bytes = deep ? 2 : 1, offset[STRETCH];
+  int32_t sum[STRETCH] = {0};
+  for (int j = 0; j < n; j++)
+    for (int k = 0; k < n; k++) {
+      float dx = (k + 0.5f) / n - 0.5f, dy = (j + 0.5f) / n - 0.5f;
+      float ox = t->a * dx - t->b * dy + 0.5f, oy = t->b * dx + t->a * dy + 0.5f;
+      for (int32_t i = 0; i < count; i++) offset[i] = clamp((int32_t)(y[i] + oy), h) * stride + clamp((int32_t)(x[i] + ox), w) * bytes;
+      for (int32_t i = 0; i < count; i++) sum[i] += load(f->plane[p] + offset[i], deep);
+    }
+  for (int32_t i = 0; i < count; i++) out[i] = (float)sum[i] * (1 / (float)(n * n));
+}
+
+// A full-resolution plane: bilinear, or averaged where the crop minifies.
+INLINE void sample_plane(const ssat_frame *f, int p, const ssat_similarity *t, int n, const float *x, const float *y, int32_t count, float *out,
+                         int deep) {
+  if (n > 1) return sample_mean(f, p, t, n, x, y, count, out, deep);
+  places at;
+  find_places(f, p, x, y, count, &at, deep);
+  sample_bilinear(f, p, &at, count, out, deep);
+}
+
+// From samples to R'G'B' bytes.
+typedef struct {
+  float luma_low, luma_gain, middle, rv, gv, gu, bu;
+} to_rgb;
+
+INLINE to_rgb matrix_of(const ssat_frame *f) {
+  float unit = (float)(1 << (f->depth - 8)), top = (float)((1 << f->depth) - 1), kg = 1 - f->kr - f->kb;
+  float chroma_gain = 255 / (f->full_range ? top : 224 * unit);
+  to_rgb m = {.luma_low = f->full_range ? 0 : 16 * unit, .luma_gain = 255 / (f->full_range ? top : 219 * unit), .middle = 128 * unit};
+  m.rv = 2 * (1 - f->kr) * chroma_gain, m.bu = 2 * (1 - f->kb) * chroma_gain;
+  m.gv = -m.rv * f->kr / kg, m.gu = -m.bu * f->kb / kg;
+  return m;
+}
+
+INLINE void sample_stretch(const ssat_frame *f, const ssat_similarity *t, const to_rgb *m, int32_t first, int32_t y, int32_t count,
+                           uint8_t *rgb, int n, int deep) {
+  float fx[STRETCH], fy[STRETCH], cx[STRETCH], cy[STRETCH], s[3][STRETCH];
+  for (int32_t i = 0; i < count; i++) {
+    int32_t x = first + i;
+    fx[i] = t->a * x - t->b * y + t->tx, fy[i] = t->b * x + t->a * y + t->ty;
+    cx[i] = chroma_x(f, fx[i]), cy[i] = chroma_y(f, fy[i]);
+  }
+  if (f->rgb) {
+    float gain = 255 / (float)((1 << f->depth) - 1);
+    for (int c = 0; c < 3; c++) {
+      sample_plane(f, (c + 2) % 3, t, n, fx, fy, count, s[c], deep);
+      for (int32_t i = 0; i < count; i++) rgb[i * 3 + c] = to_byte(s[c][i] * gain);
+    }
+    return;
+  }
+  places at;
+  find_places(f, 1, cx, cy, count, &at, deep);  // both chroma planes have the same samples
+  sample_plane(f, 0, t, n, fx, fy, count, s[0], deep);
+  sample_bilinear(f, 1, &at, count, s[1], deep);
+  sample_bilinear(f, 2, &at, count, s[2], deep);
+  for (int32_t i = 0; i < count; i++) {
+    float luma = (s[0][i] - m->luma_low) * m->luma_gain, u = s[1][i] - m->middle, v = s[2][i] - m->middle;
+    rgb[i * 3] = to_byte(luma + m->rv * v);
+    rgb[i * 3 + 1] = to_byte(luma + m->gv * v + m->gu * u);
+    rgb[i * 3 + 2] = to_byte(luma + m->bu * u);
+  }
+}
+
 INLINE void sample_rows(const ssat_frame *f, const ssat_similarity *t, int32_t size, int32_t first, int32_t end, uint8_t *rgb, int n,
                         int deep) {
-  float unit = (float)(1 << (f->depth - 8));
-  float luma_low = f->full_range ? 0 : 16 * unit, middle = 128 * unit;
-  float luma_gain = 255 / ((f->full_range ? (float)((1 << f->depth) - 1) : 219 * unit));
-  float chroma_gain = 255 / ((f->full_range ? (float)((1 << f->depth) - 1) : 224 * unit));
-  float kg = 1 - f->kr - f->kb;
-  float rv = 2 * (1 - f->kr) * chroma_gain, bu = 2 * (1 - f->kb) * chroma_gain;
-  float gv = -rv * f->kr / kg, gu = -bu * f->kb / kg;
+  to_rgb m = matrix_of(f);
   for (int32_t y = first; y < end; y++)
-    for (int32_t x = 0; x < size; x++) {
-      float fx = t->a * x - t->b * y + t->tx, fy = t->b * x + t->a * y + t->ty;
-      uint8_t *o = rgb + ((ptrdiff_t)y * size + x) * 3;
-      if (f->rgb) {
-        float gain = 255 / (float)((1 << f->depth) - 1);
-        for (int c = 0; c < 3; c++) o[c] = to_byte(averaged(f, (c + 2) % 3, t, n, fx, fy, deep) * gain);
-        continue;
-      }
-      float luma = averaged(f, 0, t, n, fx, fy, deep);
-      float cx = chroma_x(f, fx), cy = chroma_y(f, fy);
-      float u = bilinear(f, 1, cx, cy, deep) - middle, v = bilinear(f, 2, cx, cy, deep) - middle;
-      luma = (luma - luma_low) * luma_gain;
-      o[0] = to_byte(luma + rv * v);
-      o[1] = to_byte(luma + gv * v + gu * u);
-      o[2] = to_byte(luma + bu * u);
-    }
+    for (int32_t x = 0; x < size; x += STRETCH)
+      sample_stretch(f, t, &m, x, y, size - x < STRETCH ? size - x : STRETCH, rgb + ((ptrdiff_t)y * size + x) * 3, n, deep);
 }
 
 CLONES void ssat_sample_crop(const ssat_frame *f, const ssat_similarity *t, int32_t size, int32_t first, int32_t end, uint8_t *rgb) {

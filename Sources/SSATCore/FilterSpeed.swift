@@ -43,15 +43,15 @@ public struct FilterSpeed: Sendable {
 }
 
 extension MakeupFilter {
-    /// Of so many frames of 1280x720 with the look that is worn, or of those that half a second is enough for. Before the first frame.
+    /// Of so many frames of 1280x720 with the look that is worn, each with a prediction of its own, or of those that half a second is enough for.
+    /// Before the first frame.
     public func millisecondsPerFrame(frames: Int = 6) -> Double { speed(width: 1280, height: 720, frames: frames).milliseconds }
 
-    /// Of a picture with a face, as if it came again and again: it is filtered so many times. Before the first frame.
-    public func speed(on frame: FrameView, frames: Int) -> FilterSpeed {
-        func seconds(_ index: Int) -> SIMD3<Double> { stepSeconds(on: frame) { analyze(frame, time: Double(index) / 30) } }
-        let warmingUp = 5
-        for index in 0..<warmingUp { _ = seconds(index) }
-        return FilterSpeed((0..<frames).reduce(SIMD3(repeating: 0)) { $0 + seconds(warmingUp + $1) } / Double(frames))
+    /// Of frames that follow each other, 30 a second; each is filtered once. The first ones, in which the face is found and memory comes, do not count.
+    public func speed(of frames: [FrameView]) -> FilterSpeed {
+        let warmingUp = min(5, frames.count / 2)
+        let seconds = frames.enumerated().map { index, frame in stepSeconds(on: frame) { analyze(frame, time: Double(index) / 30) } }
+        return FilterSpeed(seconds[warmingUp...].reduce(SIMD3(repeating: 0), +) / Double(frames.count - warmingUp))
     }
 
     fileprivate func speed(width: Int, height: Int, frames: Int) -> FilterSpeed {

@@ -189,6 +189,15 @@ public enum FrameReader {
     /// The first frame at or after `seconds` from the beginning.
     /// - Throws: `VideoError.unreadable` when nothing can be decoded there.
     public static func first(_ input: Demuxer, at seconds: Double = 0) throws -> Frame {
+        guard let frame = try frames(input, count: 1, from: seconds).first else {
+            throw VideoError.unreadable(input.path, "no picture could be decoded")
+        }
+        return frame
+    }
+
+    /// So many frames, or as many as there are, from the one at or after `seconds` on.
+    /// - Throws: `VideoError` when the input cannot be decoded.
+    public static func frames(_ input: Demuxer, count: Int, from seconds: Double = 0) throws -> [Frame] {
         if seconds > 0 { input.seek(seconds: seconds) }
         let base = av_q2d(input.videoStream.pointee.time_base), origin = input.startSeconds
         let decoder = try Decoder(input, threads: 1)
@@ -197,18 +206,17 @@ public enum FrameReader {
             var pointer: UnsafeMutablePointer<AVPacket>? = packet
             av_packet_free(&pointer)
         }
-        var found: Frame?
+        var found: [Frame] = []
         func keep(_ frame: Frame) -> Bool {
             if seconds > 0, frame.pts != ssat_nopts, Double(frame.pts) * base - origin < seconds - 1e-6 { return true }
-            found = frame
-            return false
+            found.append(frame)
+            return found.count < count
         }
-        while found == nil, input.read(packet) {
+        while found.count < count, input.read(packet) {
             defer { av_packet_unref(packet) }
             if Int(packet.pointee.stream_index) == input.videoIndex { _ = try decoder.decode(packet, keep) }
         }
-        if found == nil { _ = try decoder.decode(nil, keep) }
-        guard let found else { throw VideoError.unreadable(input.path, "no picture could be decoded") }
+        if found.count < count { _ = try decoder.decode(nil, keep) }
         return found
     }
 }

@@ -7,14 +7,15 @@ struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench", abstract: "Times the filter on this machine.",
         discussion: """
-            Without a clip, a frame with one face is invented, at 720p and 1080p. Times are of the filter alone, from memory to memory: \
-            decoding and encoding come on top.
+            Without a clip, a frame with one face is invented, at 720p and 1080p, and each is predicted anew, as while the face moves much. \
+            Times are of the filter alone, from memory to memory: decoding and encoding come on top.
             """)
 
-    @Argument(help: "A clip with a face, of which the first frame is taken.") var input: String?
+    @Argument(help: "A clip with faces, of which the first frames are taken.") var input: String?
     @Option(name: .shortAndLong, help: "The reference for that clip: a photo or a .look file.") var reference: String?
     @Option(help: "Threads that share a frame, as in webcam. 1 and all if not given.") var threads: Int?
-    @Option(help: "How many times a frame is filtered.") var frames = 60
+    @Option(help: "How many frames are filtered.") var frames = 60
+    @Flag(help: "Predicts every frame of the clip anew.") var noReuse = false
     @Flag(help: "Times each network alone.") var networks = false
     @Flag(help: "Times every step of the networks, on one thread, beside what the processor's multipliers can do.") var steps = false
     @Flag(help: "Prints JSON.") var json = false
@@ -46,10 +47,13 @@ struct BenchCommand: ParsableCommand {
 
     private func measure(threads: Int) throws -> [Measured] {
         if let input, let reference {
-            let frame = try FrameReader.first(Demuxer(path: input))
-            try frame.makeWritable()
+            let frames = try FrameReader.frames(Demuxer(path: input), count: frames)
+            guard let first = frames.first else { throw VideoError.unreadable(input, "no picture could be decoded") }
+            for frame in frames { try frame.makeWritable() }
             let filter = try MakeupFilter(look: loadLook(reference, precision: .int8), team: threads)
-            return [Measured(width: frame.width, height: frame.height, threads: threads, speed: filter.speed(on: frame.view, frames: frames))]
+            filter.reusesPredictions = !noReuse
+            let speed = filter.speed(of: frames.map(\.view))
+            return [Measured(width: first.width, height: first.height, threads: threads, speed: speed)]
         }
         return try [(1280, 720), (1920, 1080)].map { width, height in
             let speed = try FilterSpeed.measure(width: width, height: height, team: threads, frames: frames)

@@ -42,8 +42,10 @@ final class LiveSession: @unchecked Sendable {
     /// one processor could do it alone in nine tenths of its time; else predictions are made aside.
     private func filter(_ look: Look, rate: Double) throws -> MakeupFilter {
         func make(team: Int) throws -> MakeupFilter {
-            try MakeupFilter(
+            let filter = try MakeupFilter(
                 look: look, recipe: command.makeup.recipe, faces: command.makeup.policy, precision: command.makeup.precision, team: team)
+            filter.reusesPredictions = !command.makeup.noReuse
+            return filter
         }
         if command.predict == .inside { return try make(team: command.team) }
         let alone = try make(team: 1), load = alone.millisecondsPerFrame() * rate / 1000

@@ -48,6 +48,8 @@ final class FaceTracker: @unchecked Sendable {
     private let detectionInterval = 10
     /// Frame pixels; makeup on smaller faces could not be seen.
     private let smallestFace: Float = 24
+    /// Below this at the first look, it is no face, or one that is looked at the wrong way round.
+    private static let leastPresence: Float = 0.05
 
     private(set) var detectorRuns = 0
     private(set) var meshRuns = 0
@@ -230,21 +232,21 @@ final class FaceTracker: @unchecked Sendable {
         let a = guess.a * ratio, b = guess.b * ratio
         let crop = Similarity(a: a, b: b, tx: middle.x - (a * 128 - b * 128), ty: middle.y - (b * 128 + a * 128))
         guard crop.scale * 256 / 1.5 > smallestFace else { return false }
-        guard approach(frame, crop, view) else { return false }
-        if !turns || mesh.agreement > 0.7 && mesh.uncovered > 0.55 { return true }
+        let isFace = approach(frame, crop, view)
+        if !turns || isFace && mesh.agreement > 0.7 && mesh.uncovered > 0.55 { return isFace }
         // The five points may be wrong about the rotation: the one in which landmarks and parsing agree best is right.
         // What is taken for a cover agrees with everything (an open mouth, looked at sideways, once did), so only eyes and lips that are
         // seen count; and a turn must be clearly better than what the detector said.
-        var best = (crop: view.cropToFrame, seen: mesh.uncovered + 0.1)
+        var best = (crop: view.cropToFrame, seen: isFace ? mesh.uncovered + 0.1 : 0)
         for quarter in 1...3 where approach(frame, turned(crop, quarter), view) && mesh.uncovered > best.seen {
             best = (view.cropToFrame, mesh.uncovered)
         }
         return look(frame, at: best.crop, into: view, again: false)
     }
 
-    /// Looks, and twice more on the crop of the landmarks that were seen.
+    /// Looks, and twice more on the crop of the landmarks that were seen; what does not look like a face at all is not looked at more closely.
     private func approach(_ frame: FrameView, _ crop: Similarity, _ view: FaceView) -> Bool {
-        guard look(frame, at: crop, into: view, again: true) else { return false }
+        guard look(frame, at: crop, into: view, again: true), mesh.presence > Self.leastPresence else { return false }
         for _ in 0..<2 {
             let landmarks = view.landmarks.map { view.cropToFrame.apply($0) }
             guard look(frame, at: Alignment.frameToCrop(landmarks).inverse, into: view, again: false) else { return false }
