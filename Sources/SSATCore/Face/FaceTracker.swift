@@ -48,8 +48,8 @@ final class FaceTracker: @unchecked Sendable {
     private let detectionInterval = 10
     /// Frame pixels; makeup on smaller faces could not be seen.
     private let smallestFace: Float = 24
-    /// Below this at the first look, it is no face, or one that is looked at the wrong way round.
-    private static let leastPresence: Float = 0.05
+    /// Below this at the first look, it is no face, or one that is looked at the wrong way round; and the same for what was refused before.
+    private static let leastPresence: (first: Float, again: Float) = (0.05, 0.5)
 
     private(set) var detectorRuns = 0
     private(set) var meshRuns = 0
@@ -232,7 +232,7 @@ final class FaceTracker: @unchecked Sendable {
         let a = guess.a * ratio, b = guess.b * ratio
         let crop = Similarity(a: a, b: b, tx: middle.x - (a * 128 - b * 128), ty: middle.y - (b * 128 + a * 128))
         guard crop.scale * 256 / 1.5 > smallestFace else { return false }
-        let isFace = approach(frame, crop, view)
+        let isFace = approach(frame, crop, view, least: turns ? Self.leastPresence.first : Self.leastPresence.again)
         if !turns || isFace && mesh.agreement > 0.7 && mesh.uncovered > 0.55 { return isFace }
         // The five points may be wrong about the rotation: the one in which landmarks and parsing agree best is right.
         // What is taken for a cover agrees with everything (an open mouth, looked at sideways, once did), so only eyes and lips that are
@@ -245,8 +245,8 @@ final class FaceTracker: @unchecked Sendable {
     }
 
     /// Looks, and twice more on the crop of the landmarks that were seen; what does not look like a face at all is not looked at more closely.
-    private func approach(_ frame: FrameView, _ crop: Similarity, _ view: FaceView) -> Bool {
-        guard look(frame, at: crop, into: view, again: true), mesh.presence > Self.leastPresence else { return false }
+    private func approach(_ frame: FrameView, _ crop: Similarity, _ view: FaceView, least: Float = leastPresence.first) -> Bool {
+        guard look(frame, at: crop, into: view, again: true), mesh.presence > least else { return false }
         for _ in 0..<2 {
             let landmarks = view.landmarks.map { view.cropToFrame.apply($0) }
             guard look(frame, at: Alignment.frameToCrop(landmarks).inverse, into: view, again: false) else { return false }
