@@ -186,7 +186,7 @@ AVX2 INLINE void score(const ssat_attention_s8 *p, const int32_t (*queries)[32],
   const int32_t g = groups(p->reference_count);
   for (int32_t j = 0; j < g; j++) {
     const int16_t *keys = (const int16_t *)p->reference + (size_t)j * 512;
-    __m256i acc[rows], inside = positions_of(p, j);
+    __m256i acc[4], inside = positions_of(p, j);  // not [rows]: what has no fixed size lives in memory
     UNROLL for (int r = 0; r < rows; r++) acc[r] = _mm256_setzero_si256();
     UNROLL for (int c = 0; c < 32; c++) {
       __m256i key = _mm256_loadu_si256((const __m256i *)(keys + c * 16));
@@ -222,7 +222,7 @@ AVX2 INLINE void gather(const ssat_attention_s8 *p, const int16_t *weights, cons
                         float *output) {
   const int32_t g = groups(p->reference_count);
   const int16_t *values = (const int16_t *)p->reference + (size_t)g * 512 + (size_t)c * 2;
-  __m256i acc[rows][blocks];
+  __m256i acc[4][2];
   UNROLL for (int r = 0; r < rows; r++)
     UNROLL for (int b = 0; b < blocks; b++) acc[r][b] = _mm256_setzero_si256();
   for (int32_t j = 0; j < g * 4; j++) {
