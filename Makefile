@@ -20,6 +20,7 @@ demo: build
 test: setup
 	swift test -c release
 	Tests/Arm/run.sh
+	Tests/AVXVNNI/run.sh
 	Tests/VirtualMachine/run.sh --where-possible
 
 test-training:

@@ -3,13 +3,7 @@
 #include <immintrin.h>
 #include <string.h>
 
-#include "reference.h"
-
-#pragma STDC FP_CONTRACT OFF
-#define AVX2 __attribute__((target("avx2")))
-#define UNROLL _Pragma("clang loop unroll(full)")
-#define NO_UNROLL _Pragma("clang loop unroll(disable)")
-#define INLINE __attribute__((always_inline)) static inline
+#include "ymm.h"
 
 // Packed as s16 [output / 16][ky][kx][input / 2][16][2].
 static size_t packed_weights_size(int32_t outputs, int32_t kernel, int32_t inputs) {
@@ -23,40 +17,6 @@ static void pack_weights(const int8_t *weights, int32_t outputs, int32_t kernel,
       for (int32_t c = 0; c < inputs; c++)
         ((int16_t *)packed)[((((ptrdiff_t)(o / 16) * taps + t) * (inputs / 2) + c / 2) * 16 + o % 16) * 2 + c % 2] =
             weights[((ptrdiff_t)o * taps + t) * inputs + c];
-}
-
-AVX2 INLINE __m256i to_bytes_range(__m256 f, int32_t zero_point) {
-  f = _mm256_max_ps(_mm256_min_ps(f, _mm256_set1_ps(1e6f)), _mm256_set1_ps(-1e6f));
-  __m256i q = _mm256_add_epi32(_mm256_cvtps_epi32(f), _mm256_set1_epi32(zero_point));
-  return _mm256_min_epi32(_mm256_max_epi32(q, _mm256_setzero_si256()), _mm256_set1_epi32(255));
-}
-
-// Eight s32 in 0..255 to eight bytes.
-AVX2 INLINE void store_bytes(uint8_t *p, __m256i q) {
-  __m128i words = _mm_packus_epi32(_mm256_castsi256_si128(q), _mm256_extracti128_si256(q, 1));
-  _mm_storel_epi64((__m128i *)p, _mm_packus_epi16(words, words));
-}
-
-AVX2 INLINE __m256i widen(const uint8_t *p) { return _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p)); }
-
-AVX2 INLINE __m256 leaky(__m256 f, float slope) {
-  __m256 negative = _mm256_cmp_ps(f, _mm256_setzero_ps(), _CMP_LT_OQ);
-  return _mm256_blendv_ps(f, _mm256_mul_ps(f, _mm256_set1_ps(slope)), negative);
-}
-
-AVX2 INLINE void write_back(const ssat_convolution_u8 *p, __m256i acc, int32_t y, int32_t x, int32_t o) {
-  __m256 f = _mm256_mul_ps(_mm256_cvtepi32_ps(acc), _mm256_loadu_ps(p->multiplier + o));
-  if (p->residual) {
-    const uint8_t *r = p->residual + (ptrdiff_t)y * p->residual_row_stride + (ptrdiff_t)x * p->residual_pixel_stride + o;
-    __m256i d = _mm256_sub_epi32(widen(r), _mm256_set1_epi32(p->residual_zero_point));
-    f = _mm256_add_ps(f, _mm256_mul_ps(_mm256_cvtepi32_ps(d), _mm256_set1_ps(p->residual_scale)));
-  }
-  f = leaky(f, p->negative_slope);
-  ptrdiff_t at = (ptrdiff_t)y * p->output_row_stride + (ptrdiff_t)x * p->output_pixel_stride + o;
-  if (p->output_f32)
-    _mm256_storeu_ps(p->output_f32 + at, f);
-  else
-    store_bytes(p->output + at, to_bytes_range(f, p->output_zero_point));
 }
 
 AVX2 INLINE void tile(const ssat_convolution_u8 *p, int32_t y, int32_t x, int32_t o, const int pixels) {
@@ -85,8 +45,7 @@ AVX2 INLINE void tile(const ssat_convolution_u8 *p, int32_t y, int32_t x, int32_
       }
     }
   UNROLL for (int i = 0; i < pixels; i++) done[i][0] = acc[i][0], done[i][1] = acc[i][1];
-  NO_UNROLL for (int i = 0; i < pixels; i++)
-    NO_UNROLL for (int b = 0; b < 2; b++) write_back(p, done[i][b], y, x + i, o + 8 * b);
+  NO_UNROLL for (int i = 0; i < pixels; i++) write_back(p, done[i], y, x + i, o);
 }
 
 // The input rows of one output row, widened to u16 once for all taps and output blocks: broadcasting a pair then costs a load
@@ -126,8 +85,7 @@ AVX2 INLINE void wide_tile(const ssat_convolution_u8 *p, const uint16_t *rows, i
       }
     }
   UNROLL for (int i = 0; i < pixels; i++) done[i][0] = acc[i][0], done[i][1] = acc[i][1];
-  NO_UNROLL for (int i = 0; i < pixels; i++)
-    NO_UNROLL for (int b = 0; b < 2; b++) write_back(p, done[i][b], y, x + i, o + 8 * b);
+  NO_UNROLL for (int i = 0; i < pixels; i++) write_back(p, done[i], y, x + i, o);
 }
 
 AVX2 static void wide_convolution(const ssat_convolution_u8 *p, int32_t row_pixels) {
@@ -167,7 +125,7 @@ AVX2 INLINE __m256i taps(const uint8_t *near, const uint8_t *side, const uint8_t
   return _mm256_add_epi32(_mm256_add_epi32(n, s), widen(corner));
 }
 
-AVX2 static void modulation(const ssat_modulation_u8 *p) {
+AVX2 void ssat_avx2_modulation(const ssat_modulation_u8 *p) {
   const __m256 gs = _mm256_set1_ps(p->gamma_scale), go = _mm256_set1_ps(p->gamma_offset);
   const __m256 bs = _mm256_set1_ps(p->beta_scale), bo = _mm256_set1_ps(p->beta_offset);
   const int32_t map_height = p->height / p->upsample, map_width = p->width / p->upsample;
@@ -194,7 +152,7 @@ AVX2 static void modulation(const ssat_modulation_u8 *p) {
         __m256 g = _mm256_add_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(gamma), gs), go);
         __m256 f = _mm256_add_ps(_mm256_mul_ps(n, g), _mm256_add_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(beta), bs), bo));
         f = _mm256_mul_ps(leaky(f, p->negative_slope), _mm256_set1_ps(p->output_inverse_scale));
-        store_bytes(out + c, to_bytes_range(f, p->output_zero_point));
+        store_bytes(out + c, quantized(f, p->output_zero_point));
       }
     }
   }
@@ -223,49 +181,12 @@ static size_t attention_scratch_size(int32_t count, int32_t value_channels) {
   return (size_t)groups(count) * 8 * (sizeof(int32_t) + sizeof(int16_t)) * 4 + 64;
 }
 
-AVX2 INLINE __m256i probability(__m256 d) {
-  __m256 far = _mm256_cmp_ps(d, _mm256_set1_ps(20), _CMP_GT_OQ);
-  d = _mm256_andnot_ps(far, d);
-  __m256 t = _mm256_mul_ps(d, _mm256_set1_ps(-1.44269504f));
-  __m256 n = _mm256_round_ps(t, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-  __m256 f = _mm256_sub_ps(t, n);
-  __m256 e = _mm256_set1_ps(1.33335581e-3f);
-  e = _mm256_add_ps(_mm256_mul_ps(e, f), _mm256_set1_ps(9.61812910e-3f));
-  e = _mm256_add_ps(_mm256_mul_ps(e, f), _mm256_set1_ps(5.55041087e-2f));
-  e = _mm256_add_ps(_mm256_mul_ps(e, f), _mm256_set1_ps(2.40226507e-1f));
-  e = _mm256_add_ps(_mm256_mul_ps(e, f), _mm256_set1_ps(6.93147181e-1f));
-  e = _mm256_add_ps(_mm256_mul_ps(e, f), _mm256_set1_ps(1.0f));
-  __m256i power = _mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)), 23);
-  e = _mm256_mul_ps(_mm256_mul_ps(e, _mm256_castsi256_ps(power)), _mm256_set1_ps(255.0f));
-  return _mm256_andnot_si256(_mm256_castps_si256(far), _mm256_cvtps_epi32(e));
-}
-
-// Beyond this many e-foldings a weight rounds to 0 (255 exp(-6.5) = 0.38): no need to compute it.
-#define NOTHING_FROM 6.5f
-
-// All ones in the lanes of group j that hold a position.
-AVX2 INLINE __m256i positions_of(const ssat_attention_s8 *p, int32_t j) {
-  return _mm256_cmpgt_epi32(_mm256_set1_epi32(p->reference_count - j * 8), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
-}
-
-AVX2 INLINE int32_t largest(__m256i v) {
-  __m128i h = _mm_max_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
-  h = _mm_max_epi32(h, _mm_shuffle_epi32(h, 0x4e));
-  return _mm_cvtsi128_si32(_mm_max_epi32(h, _mm_shuffle_epi32(h, 0xb1)));
-}
-
-AVX2 INLINE int32_t sum_of(__m256i v) {
-  __m128i h = _mm_add_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
-  h = _mm_add_epi32(h, _mm_shuffle_epi32(h, 0x4e));
-  return _mm_cvtsi128_si32(_mm_add_epi32(h, _mm_shuffle_epi32(h, 0xb1)));
-}
-
 // Scores of all groups. Queries come as pairs of 16-bit channels.
 AVX2 INLINE void score(const ssat_attention_s8 *p, const int32_t (*queries)[32], const int rows, int32_t *scores, __m256i *best) {
   const int32_t g = groups(p->reference_count);
   for (int32_t j = 0; j < g; j++) {
     const int16_t *keys = (const int16_t *)p->reference + (size_t)j * 512;
-    __m256i acc[rows], inside = positions_of(p, j);
+    __m256i acc[4], inside = positions_of(p, j);  // not [rows]: what has no fixed size lives in memory
     UNROLL for (int r = 0; r < rows; r++) acc[r] = _mm256_setzero_si256();
     UNROLL for (int c = 0; c < 32; c++) {
       __m256i key = _mm256_loadu_si256((const __m256i *)(keys + c * 16));
@@ -301,7 +222,7 @@ AVX2 INLINE void gather(const ssat_attention_s8 *p, const int16_t *weights, cons
                         float *output) {
   const int32_t g = groups(p->reference_count);
   const int16_t *values = (const int16_t *)p->reference + (size_t)g * 512 + (size_t)c * 2;
-  __m256i acc[rows][blocks];
+  __m256i acc[4][2];
   UNROLL for (int r = 0; r < rows; r++)
     UNROLL for (int b = 0; b < blocks; b++) acc[r][b] = _mm256_setzero_si256();
   for (int32_t j = 0; j < g * 4; j++) {
@@ -372,7 +293,7 @@ const ssat_kernels ssat_avx2_kernels = {
     .packed_weights_size = packed_weights_size,
     .pack_weights_s8 = pack_weights,
     .convolution_u8 = convolution,
-    .modulation_u8 = modulation,
+    .modulation_u8 = ssat_avx2_modulation,
     .packed_reference_size = packed_reference_size,
     .pack_reference = pack_reference,
     .attention_scratch_size = attention_scratch_size,

@@ -4,23 +4,13 @@
 #include <math.h>
 #include <string.h>
 
-#include "reference.h"
+#include "vnni.h"
 
 #pragma STDC FP_CONTRACT OFF
 #define VNNI __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")))
 #define UNROLL _Pragma("clang loop unroll(full)")
 #define NO_UNROLL _Pragma("clang loop unroll(disable)")
 #define INLINE __attribute__((always_inline)) static inline
-
-// Packed as [output / 16][ky][kx][input / 4][16][4].
-static void pack_weights(const int8_t *weights, int32_t outputs, int32_t kernel, int32_t inputs, void *packed) {
-  int32_t taps = kernel * kernel;
-  for (int32_t o = 0; o < outputs; o++)
-    for (int32_t t = 0; t < taps; t++)
-      for (int32_t c = 0; c < inputs; c++)
-        ((int8_t *)packed)[((((ptrdiff_t)(o / 16) * taps + t) * (inputs / 4) + c / 4) * 16 + o % 16) * 4 + c % 4] =
-            weights[((ptrdiff_t)o * taps + t) * inputs + c];
-}
 
 VNNI INLINE void write_back(const ssat_convolution_u8 *p, __m512i acc, int32_t y, int32_t x, int32_t o) {
   __m512 f = _mm512_mul_ps(_mm512_cvtepi32_ps(acc), _mm512_loadu_ps(p->multiplier + o));
@@ -155,36 +145,6 @@ VNNI static void modulation(const ssat_modulation_u8 *p) {
   }
 }
 
-// Packed reference, in groups of 16 positions: keys as [group][16 quads of channels][16 positions][4], their sums (times 128)
-// as s32, then values as [group][4 quads of positions][value channels][4]. Padding has p = 0.
-static int32_t groups(int32_t count) { return (count + 15) / 16; }
-
-static size_t packed_reference_size(int32_t count, int32_t value_channels) {
-  return (size_t)groups(count) * (16 * 64 + 16 * sizeof(int32_t) + 16 * (size_t)value_channels);
-}
-
-static void pack_reference(const int8_t *keys, const int8_t *values, int32_t count, int32_t value_channels, void *packed) {
-  memset(packed, 0, packed_reference_size(count, value_channels));
-  int8_t *k = packed;
-  int32_t *sums = (int32_t *)(k + (size_t)groups(count) * 1024);
-  int8_t *v = (int8_t *)(sums + (size_t)groups(count) * 16);
-  for (int32_t j = 0; j < count; j++) {
-    int32_t sum = 0;
-    for (int c = 0; c < 64; c++) {
-      k[(size_t)(j / 16) * 1024 + (c / 4) * 64 + (j % 16) * 4 + c % 4] = keys[(ptrdiff_t)j * 64 + c];
-      sum += keys[(ptrdiff_t)j * 64 + c];
-    }
-    sums[j] = 128 * sum;
-    for (int32_t c = 0; c < value_channels; c++)
-      v[((size_t)(j / 4) * value_channels + c) * 4 + j % 4] = values[(ptrdiff_t)j * value_channels + c];
-  }
-}
-
-static size_t attention_scratch_size(int32_t count, int32_t value_channels) {
-  (void)value_channels;
-  return (size_t)groups(count) * 16 * (sizeof(int32_t) + 1) * 4 + 64;
-}
-
 VNNI INLINE __m512i probability(__m512 d) {
   __mmask16 far = _mm512_cmp_ps_mask(d, _mm512_set1_ps(20), _CMP_GT_OQ);
   d = _mm512_mask_mov_ps(d, far, _mm512_setzero_ps());
@@ -201,9 +161,6 @@ VNNI INLINE __m512i probability(__m512 d) {
   e = _mm512_mul_ps(_mm512_mul_ps(e, _mm512_castsi512_ps(power)), _mm512_set1_ps(255.0f));
   return _mm512_maskz_cvtps_epi32((__mmask16)~far, e);
 }
-
-// Beyond this many e-foldings a weight rounds to 0 (255 exp(-6.5) = 0.38): no need to compute it.
-#define NOTHING_FROM 6.5f
 
 // Lanes of group j that hold a position.
 INLINE __mmask16 positions_of(const ssat_attention_s8 *p, int32_t j) {

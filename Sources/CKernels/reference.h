@@ -4,6 +4,9 @@
 
 #include "CKernels.h"
 
+// Beyond this many e-foldings a weight rounds to 0 (255 exp(-6.5) = 0.38): no need to compute it.
+#define NOTHING_FROM 6.5f
+
 // The columns of row `y` that are to be computed, of `width`.
 static inline ssat_span ssat_span_of(const ssat_span *spans, int32_t y, int32_t width) {
   return spans ? spans[y] : (ssat_span){0, (int16_t)width};
@@ -21,7 +24,10 @@ void ssat_reference_attention(const ssat_attention_s8 *p);
 
 extern const ssat_kernels ssat_reference_kernels;
 #if defined(__x86_64__)
+void ssat_avx2_modulation(const ssat_modulation_u8 *p);
+
 extern const ssat_kernels ssat_avx2_kernels;
+extern const ssat_kernels ssat_avxvnni_kernels, ssat_avxvnni_evex_kernels;  // one source, two encodings
 extern const ssat_kernels ssat_avx512vnni_kernels;
 #elif defined(__aarch64__)
 extern const ssat_kernels ssat_neon_kernels;

@@ -1,5 +1,5 @@
-// The NEON kernels against the reference, bit for bit, on random shapes, with guarded buffers. Built for Arm and run by
-// qemu-user (run.sh); on an Arm machine the Swift tests do the same.
+// Kernels against the reference, bit for bit, on random shapes, with guarded buffers: those of this machine, or of the table that is
+// named. Built for Arm and run by qemu-user (run.sh), and with rewritten code (../AVXVNNI); else the Swift tests do the same.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -156,10 +156,18 @@ static void attention(const ssat_kernels *k) {
   release(offset, (size_t)channels * 4, "attention");
 }
 
-int main(void) {
-  const ssat_kernels *k = ssat_kernels_for_level(ssat_detect_level());
-  if (k == &ssat_reference_kernels) {
-    printf("FAIL this processor has no dot product\n");
+static const ssat_kernels *best_table(const char *name) {
+  for (int level = (int)ssat_detect_level(); level > SSAT_LEVEL_REFERENCE; level--) {
+    const ssat_kernels *k = ssat_kernels_for_level((ssat_level)level);
+    if (k && (!name || !strcmp(name, k->name))) return k;
+  }
+  return 0;
+}
+
+int main(int argc, char **argv) {
+  const ssat_kernels *k = best_table(argc > 1 ? argv[1] : 0);
+  if (!k) {
+    printf("FAIL this processor lacks the instructions\n");
     return 1;
   }
   for (int i = 0; i < 300; i++) convolution(k), modulation(k), attention(k);

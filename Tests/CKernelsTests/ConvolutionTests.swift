@@ -4,7 +4,9 @@ import TestSupport
 import Testing
 
 /// Tables of this machine above the reference.
-var vectorTables: [UnsafePointer<ssat_kernels>] { [SSAT_LEVEL_AVX2, SSAT_LEVEL_AVX512VNNI].compactMap { ssat_kernels_for_level($0) } }
+var vectorTables: [UnsafePointer<ssat_kernels>] {
+    [SSAT_LEVEL_AVX2, SSAT_LEVEL_AVXVNNI, SSAT_LEVEL_AVX512VNNI, SSAT_LEVEL_NEON].compactMap { ssat_kernels_for_level($0) }
+}
 var referenceTable: UnsafePointer<ssat_kernels> { ssat_kernels_for_level(SSAT_LEVEL_REFERENCE)! }
 
 /// One random int8 convolution with all its buffers.

@@ -19,8 +19,9 @@
 typedef enum {
   SSAT_LEVEL_REFERENCE = 0,
   SSAT_LEVEL_AVX2 = 1,
-  SSAT_LEVEL_AVX512VNNI = 2,
-  SSAT_LEVEL_NEON = 3,  // on Arm only, where 1 and 2 are not
+  SSAT_LEVEL_AVXVNNI = 2,  // VNNI of 256 bits
+  SSAT_LEVEL_AVX512VNNI = 3,
+  SSAT_LEVEL_NEON = 4,  // on Arm only, where 1 to 3 are not
 } ssat_level;
 
 /// The columns of one row of an output that are wanted: start to end, end not among them; none where end <= start.

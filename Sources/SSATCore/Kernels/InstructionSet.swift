@@ -1,14 +1,16 @@
 import CKernels
 import Foundation
 
-/// The kernel tables, slowest first. The environment variable `SSAT_CPU` (`reference`, `avx2`, `avx512vnni`, `neon`) can only
-/// lower the level that the processor has.
+/// The kernel tables, slowest first. The environment variable `SSAT_CPU` (`reference`, `avx2`, `avxvnni`, `avx512vnni`,
+/// `neon`) can only lower the level that the processor has.
 public enum InstructionSet: Int, Comparable, CaseIterable, Sendable, CustomStringConvertible {
     case reference = 0
     case avx2 = 1
-    case avx512vnni = 2
+    /// VNNI of 256 bits: processors without AVX-512, such as Intel's since Alder Lake.
+    case avxvnni = 2
+    case avx512vnni = 3
     /// Arm with the dot product of bytes.
-    case neon = 3
+    case neon = 4
 
     public static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
 
@@ -16,6 +18,7 @@ public enum InstructionSet: Int, Comparable, CaseIterable, Sendable, CustomStrin
         switch self {
         case .reference: "reference"
         case .avx2: "avx2"
+        case .avxvnni: "avxvnni"
         case .avx512vnni: "avx512vnni"
         case .neon: "neon"
         }
