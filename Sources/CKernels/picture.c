@@ -199,38 +199,74 @@ static area area_of(const ssat_frame *f, int p, const float box[4], int32_t part
   return r;
 }
 
+// The change of a stretch of samples at (x, y) of the crop, all of it inside: added to `sum`.
+INLINE void gather_change(const float *plane, int32_t size, const float *x, const float *y, int32_t count, float *sum) {
+  int32_t offset[STRETCH];
+  float fx[STRETCH], fy[STRETCH];
+  for (int32_t i = 0; i < count; i++) {
+    int32_t x0 = (int32_t)x[i], y0 = (int32_t)y[i];
+    offset[i] = y0 * size + x0, fx[i] = x[i] - x0, fy[i] = y[i] - y0;
+  }
+  for (int32_t i = 0; i < count; i++) {
+    const float *q = plane + offset[i];
+    sum[i] += q[0] * (1 - fx[i]) * (1 - fy[i]) + q[1] * fx[i] * (1 - fy[i]) + q[size] * (1 - fx[i]) * fy[i] + q[size + 1] * fx[i] * fy[i];
+  }
+}
+
+// The same anywhere, by the mean of n x n places of each sample.
+INLINE void sum_change(const float *plane, int32_t size, const ssat_similarity *to_crop, float first_x, float step, float y, int32_t count, int n,
+                       float spread_x, float spread_y, float *sum) {
+  float cx[STRETCH], cy[STRETCH];
+  for (int32_t i = 0; i < count; i++) sum[i] = 0;
+  for (int j = 0; j < n; j++)
+    for (int k = 0; k < n; k++) {
+      float ox = (k + 0.5f - n * 0.5f) * spread_x, qy = y + (j + 0.5f - n * 0.5f) * spread_y;
+      for (int32_t i = 0; i < count; i++) {
+        float qx = first_x + step * (float)i + ox;
+        cx[i] = to_crop->a * qx - to_crop->b * qy + to_crop->tx, cy[i] = to_crop->b * qx + to_crop->a * qy + to_crop->ty;
+      }
+      // A straight line: inside where both of its ends are.
+      float low = fminf(fminf(cx[0], cx[count - 1]), fminf(cy[0], cy[count - 1]));
+      float high = fmaxf(fmaxf(cx[0], cx[count - 1]), fmaxf(cy[0], cy[count - 1]));
+      if (low >= 0 && high < (float)(size - 1)) {
+        gather_change(plane, size, cx, cy, count, sum);
+      } else {
+        for (int32_t i = 0; i < count; i++) sum[i] += change_at(plane, size, cx[i], cy[i]);
+      }
+    }
+}
+
+// Adds whole levels to samples `step` bytes apart, without leaving what the format allows further than they did before.
+INLINE void add_levels(uint8_t *o, ptrdiff_t step, const float *sum, float share, int32_t count, int32_t low, int32_t high, int deep) {
+  for (int32_t i = 0; i < count; i++) {
+    int32_t old = load(o + i * step, deep), value = old + (int32_t)nearbyintf(sum[i] * share);
+    int32_t least = old < low ? old : low, most = old > high ? old : high;
+    value = value < least ? least : value > most ? most : value;
+    if (deep) {
+      uint16_t v = (uint16_t)value;
+      memcpy(o + i * step, &v, 2);
+    } else {
+      o[i * step] = (uint8_t)value;
+    }
+  }
+}
+
 INLINE void add_area(const ssat_frame *f, int p, const ssat_similarity *to_crop, int32_t size, const float *plane, area r, int n, int deep) {
   int sx = p ? f->shift_x : 0, sy = p ? f->shift_y : 0;
   float ox = p && f->centred_x ? 0.5f : 0, oy = p && f->centred_y ? 0.5f : 0;
-  float share = 1 / (float)(n * n), spread_x = (float)(1 << sx) / n, spread_y = (float)(1 << sy) / n;
+  float share = 1 / (float)(n * n), spread_x = (float)(1 << sx) / n, spread_y = (float)(1 << sy) / n, sum[STRETCH];
   int32_t shift = f->depth - 8, top = (1 << f->depth) - 1;
   int32_t low = f->full_range ? 0 : 16 << shift, high = f->full_range ? top : (p ? 240 : 235) << shift;
-  ptrdiff_t step = p ? f->chroma_step : 1;
+  ptrdiff_t step = (p ? f->chroma_step : 1) * (deep ? 2 : 1);
   for (int32_t y = r.y0; y < r.y1; y++)
-    for (int32_t x = r.x0; x < r.x1; x++) {
-      float fx = (float)(x << sx) + ox, fy = (float)(y << sy) + oy, d = 0;
-      if (n == 1) {
-        d = change_at(plane, size, to_crop->a * fx - to_crop->b * fy + to_crop->tx, to_crop->b * fx + to_crop->a * fy + to_crop->ty);
+    for (int32_t x = r.x0; x < r.x1; x += STRETCH) {
+      int32_t count = r.x1 - x < STRETCH ? r.x1 - x : STRETCH;
+      sum_change(plane, size, to_crop, (float)(x << sx) + ox, (float)(1 << sx), (float)(y << sy) + oy, count, n, spread_x, spread_y, sum);
+      uint8_t *o = f->plane[p] + (ptrdiff_t)y * f->stride[p] + x * step;
+      if (step == 1) {
+        add_levels(o, 1, sum, share, count, low, high, 0);
       } else {
-        for (int j = 0; j < n; j++)
-          for (int i = 0; i < n; i++) {
-            float qx = fx + (i + 0.5f - n * 0.5f) * spread_x, qy = fy + (j + 0.5f - n * 0.5f) * spread_y;
-            d += change_at(plane, size, to_crop->a * qx - to_crop->b * qy + to_crop->tx, to_crop->b * qx + to_crop->a * qy + to_crop->ty);
-          }
-        d *= share;
-      }
-      // What rounds to 0, by far the most, needs no rounding.
-      if (d >= -0.5f && d <= 0.5f) continue;
-      int32_t change = (int32_t)lrintf(d);
-      uint8_t *o = f->plane[p] + (ptrdiff_t)y * f->stride[p] + x * step * (deep ? 2 : 1);
-      int32_t old = (int32_t)sample_at(f, p, x, y, deep), value = old + change;
-      int32_t least = old < low ? old : low, most = old > high ? old : high;
-      value = value < least ? least : value > most ? most : value;
-      if (deep) {
-        uint16_t v = (uint16_t)value;
-        memcpy(o, &v, 2);
-      } else {
-        *o = (uint8_t)value;
+        add_levels(o, step, sum, share, count, low, high, deep);
       }
     }
 }

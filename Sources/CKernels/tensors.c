@@ -44,13 +44,20 @@ void ssat_convolution_f32_run(const ssat_convolution_f32 *p) {
       }
 }
 
+// A call of memcpy for every pixel would take longer than the copy.
+static inline void copy_pixel(char *to, const char *from, int32_t bytes) {
+  int32_t i = 0;
+  for (; i + 16 <= bytes; i += 16) memcpy(to + i, from + i, 16);
+  if (i < bytes) memcpy(to + i, from + i, (size_t)(bytes - i));
+}
+
 void ssat_upsample2(const void *input, ptrdiff_t input_row_stride, ptrdiff_t input_pixel_stride, void *output,
                     ptrdiff_t output_row_stride, ptrdiff_t output_pixel_stride, int32_t input_width, int32_t input_height,
                     int32_t pixel_bytes) {
   for (int32_t y = 0; y < input_height * 2; y++)
     for (int32_t x = 0; x < input_width * 2; x++)
-      memcpy((char *)output + y * output_row_stride + x * output_pixel_stride,
-             (const char *)input + (y / 2) * input_row_stride + (x / 2) * input_pixel_stride, (size_t)pixel_bytes);
+      copy_pixel((char *)output + y * output_row_stride + x * output_pixel_stride,
+                 (const char *)input + (y / 2) * input_row_stride + (x / 2) * input_pixel_stride, pixel_bytes);
 }
 
 void ssat_copy_channels(const void *input, ptrdiff_t input_row_stride, ptrdiff_t input_pixel_stride, void *output,
@@ -58,6 +65,6 @@ void ssat_copy_channels(const void *input, ptrdiff_t input_row_stride, ptrdiff_t
                         int32_t pixel_bytes) {
   for (int32_t y = 0; y < height; y++)
     for (int32_t x = 0; x < width; x++)
-      memcpy((char *)output + y * output_row_stride + x * output_pixel_stride,
-             (const char *)input + y * input_row_stride + x * input_pixel_stride, (size_t)pixel_bytes);
+      copy_pixel((char *)output + y * output_row_stride + x * output_pixel_stride,
+                 (const char *)input + y * input_row_stride + x * input_pixel_stride, pixel_bytes);
 }

@@ -167,13 +167,15 @@ static void gate_colours(const float *gate, const float *colours, const float *p
 
 // Cells that any weighted pixel reads: those with weight and their neighbours.
 static void active_cells(const float *weight, uint8_t active[64 * 64]) {
+  uint8_t own[64 * 64] = {0};
   memset(active, 0, 64 * 64);
-  for (int y = 0; y < 256; y++)
-    for (int x = 0; x < 256; x++) {
-      if (weight[y * 256 + x] == 0) continue;
-      int cy = y / 4, cx = x / 4;
-      for (int v = cy ? cy - 1 : 0; v <= (cy < 63 ? cy + 1 : 63); v++)
-        for (int u = cx ? cx - 1 : 0; u <= (cx < 63 ? cx + 1 : 63); u++) active[v * 64 + u] = 1;
+  for (int i = 0; i < 256 * 256; i++)
+    if (weight[i] != 0) own[i / 256 / 4 * 64 + i % 256 / 4] = 1;
+  for (int y = 0; y < 64; y++)
+    for (int x = 0; x < 64; x++) {
+      if (!own[y * 64 + x]) continue;
+      for (int v = y ? y - 1 : 0; v <= (y < 63 ? y + 1 : 63); v++)
+        for (int u = x ? x - 1 : 0; u <= (x < 63 ? x + 1 : 63); u++) active[v * 64 + u] = 1;
     }
 }
 
@@ -194,44 +196,57 @@ static void paint_pixel(const float *wide, const uint8_t *rgb, const float *head
   for (int k = 0; k < 3; k++) o[k] += head[k * 4];
 }
 
-void ssat_assemble_change(const float *gate, int32_t gate_row, int32_t gate_pixel, const float *head, int32_t head_row,
-                          int32_t head_pixel, const float *colours, const float *paint, const float *around, const uint8_t *rgb,
-                          const ssat_regions *regions, const float *lips_mask, const float *weight, float *wide, float *change) {
+// From the first column of a row that has weight to the last.
+static void weighted_columns(const float *weight, int *first, int *end) {
+  *first = 0, *end = 256;
+  while (*first < *end && weight[*first] == 0) ++*first;
+  while (*first < *end && weight[*end - 1] == 0) --*end;
+}
+
+// Half-pixel centres: pixel x of 256 lies between cells (x + 2) / 4 - 1 and the next; how near it is to the latter is one of four.
+static const float nearness[4] = {0.625f, 0.875f, 0.125f, 0.375f};
+
+static int cell_before(int x) { return x < 2 ? 0 : (x + 2) / 4 - 1; }
+static int cell_after(int x) { return (x + 2) / 4 > 63 ? 63 : (x + 2) / 4; }
+
+// Row y of `wide`, interpolated between rows of cells, for the columns of the picture.
+static void interpolate_row(const float *wide, int y, int first, int end, float *row) {
+  const float *above = wide + cell_before(y) * 64 * WIDE, *below = wide + cell_after(y) * 64 * WIDE;
+  float fy = nearness[y % 4];
+  for (int i = cell_before(first) * WIDE; i < (cell_after(end - 1) + 1) * WIDE; i++) row[i] = above[i] * (1 - fy) + below[i] * fy;
+}
+
+static void widen(const float *gate, int32_t gate_row, int32_t gate_pixel, const float *colours, const float *paint, const float *around,
+                  float skin_luma, const float *weight, float *wide) {
   uint8_t active[64 * 64];
+  active_cells(weight, active);
+  for (int i = 0; i < 64 * 64; i++)
+    if (active[i])
+      gate_colours(gate + (ptrdiff_t)(i / 64) * gate_row + (ptrdiff_t)(i % 64) * gate_pixel, colours + i * COLOURS, paint + i * 4, around[i],
+                   skin_luma, wide + i * WIDE);
+}
+
+CLONES void ssat_assemble_change(const float *gate, int32_t gate_row, int32_t gate_pixel, const float *head, int32_t head_row,
+                                 int32_t head_pixel, const float *colours, const float *paint, const float *around, const uint8_t *rgb,
+                                 const ssat_regions *regions, const float *lips_mask, const float *weight, float *wide, float *change) {
   float on_lips[3], *row = wide + 64 * 64 * WIDE;
   times(to_luma_chroma, regions->lip_paint + 1, on_lips);
-  active_cells(weight, active);
-  for (int y = 0; y < 64; y++)
-    for (int x = 0; x < 64; x++) {
-      int i = y * 64 + x;
-      if (active[i])
-        gate_colours(gate + (ptrdiff_t)y * gate_row + (ptrdiff_t)x * gate_pixel, colours + i * COLOURS, paint + i * 4, around[i],
-                     regions->skin_luma, wide + i * WIDE);
-    }
-  // Half-pixel centres: output row y reads input rows around (y + 0.5) / 4 - 0.5; the fraction is one of four.
-  static const float fraction[4] = {0.625f, 0.875f, 0.125f, 0.375f};
+  widen(gate, gate_row, gate_pixel, colours, paint, around, regions->skin_luma, weight, wide);
+  memset(change, 0, (size_t)256 * 256 * 3 * sizeof(float));
   for (int y = 0; y < 256; y++) {
-    int y0 = (y + 2) / 4 - 1, y1 = y0 + 1;
-    if (y0 < 0) y0 = 0;
-    if (y1 > 63) y1 = 63;
-    float fy = fraction[y % 4];
-    const float *above = wide + y0 * 64 * WIDE, *below = wide + y1 * 64 * WIDE;
-    for (int i = 0; i < 64 * WIDE; i++) row[i] = above[i] * (1 - fy) + below[i] * fy;
-    for (int x = 0; x < 256; x++) {
-      float w = weight[y * 256 + x], here[WIDE];
-      float *o = change + (y * 256 + x) * 3;
-      if (w == 0) {
-        o[0] = o[1] = o[2] = 0;
-        continue;
-      }
-      int x0 = (x + 2) / 4 - 1, x1 = x0 + 1;
-      if (x0 < 0) x0 = 0;
-      if (x1 > 63) x1 = 63;
-      float fx = fraction[x % 4];
-      for (int k = 0; k < WIDE; k++) here[k] = row[x0 * WIDE + k] * (1 - fx) + row[x1 * WIDE + k] * fx;
-      paint_pixel(here, rgb + (y * 256 + x) * 3, head + (ptrdiff_t)(y / 2) * head_row + (ptrdiff_t)(x / 2) * head_pixel + (y % 2) * 2 + x % 2,
-                  lips_mask[y * 256 + x], on_lips, regions->lip_paint[0], o);
-      for (int k = 0; k < 3; k++) o[k] *= w;
+    int first, end;
+    weighted_columns(weight + y * 256, &first, &end);
+    if (first == end) continue;
+    interpolate_row(wide, y, first, end, row);
+    for (int x = first; x < end; x++) {
+      int i = y * 256 + x;
+      if (weight[i] == 0) continue;
+      const float *left = row + cell_before(x) * WIDE, *right = row + cell_after(x) * WIDE;
+      const float *residual = head + (ptrdiff_t)(y / 2) * head_row + (ptrdiff_t)(x / 2) * head_pixel + (y % 2) * 2 + x % 2;
+      float fx = nearness[x % 4], here[WIDE], *o = change + i * 3;
+      for (int k = 0; k < WIDE; k++) here[k] = left[k] * (1 - fx) + right[k] * fx;
+      paint_pixel(here, rgb + i * 3, residual, lips_mask[i], on_lips, regions->lip_paint[0], o);
+      for (int k = 0; k < 3; k++) o[k] *= weight[i];
     }
   }
 }
