@@ -71,8 +71,8 @@ public struct Pipeline<Filter: FrameFilter> {
         let began = Date()
         let decoder = try Decoder(input, threads: max(workers, 1))
         let muxer = try Muxer(path: path, source: input, encoder: options.name, container: options.container)
-        let decoded = BoundedQueue<Item>(capacity: 4), work = BoundedQueue<Item>(capacity: workers + 2)
-        let ordered = BoundedQueue<Item>(capacity: workers + 4)
+        let decoded = BoundedQueue<Item>(capacity: 2), work = BoundedQueue<Item>(capacity: workers + 1)
+        let ordered = BoundedQueue<Item>(capacity: workers + 2)
         let failure = Failure(), ended = End()
         let group = DispatchGroup()
         let timeBase = av_q2d(input.videoStream.pointee.time_base), origin = input.startSeconds

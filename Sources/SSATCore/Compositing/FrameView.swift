@@ -43,30 +43,51 @@ public struct FrameView {
 
     /// Cuts a `size` x `size` crop as interleaved R'G'B' bytes; edges repeat outside the frame. A team shares the rows.
     func sample(_ cropToFrame: Similarity, size: Int, into rgb: UnsafeMutablePointer<UInt8>, team: WorkerTeam? = nil) {
-        let frame = raw, t = ssat_similarity(a: cropToFrame.a, b: cropToFrame.b, tx: cropToFrame.tx, ty: cropToFrame.ty)
-        func cut(_ rows: Range<Int>) {
+        let job = Cut(frame: raw, similarity: cropToFrame.raw, size: size, rgb: rgb, members: team?.count ?? 1)
+        guard let team else { return job.cut(0) }
+        withUnsafePointer(to: job) { job in team.run(job) { context, member in context.assumingMemoryBound(to: Cut.self).pointee.cut(member) } }
+    }
+
+    private struct Cut {
+        let frame: ssat_frame, similarity: ssat_similarity, size: Int, rgb: UnsafeMutablePointer<UInt8>, members: Int
+
+        func cut(_ member: Int) {
             withUnsafePointer(to: frame) { f in
-                withUnsafePointer(to: t) { ssat_sample_crop(f, $0, Int32(size), Int32(rows.lowerBound), Int32(rows.upperBound), rgb) }
+                withUnsafePointer(to: similarity) {
+                    ssat_sample_crop(f, $0, Int32(size), Int32(size * member / members), Int32(size * (member + 1) / members), rgb)
+                }
             }
         }
-        if let team { team.run { cut(team.share(of: size, $0)) } } else { cut(0..<size) }
     }
 
     /// Adds a 256x256 change in place. Columns left of `firstColumn` stay as they are. A team shares the rows.
     func add(
         _ change: UnsafePointer<Float>, _ cropToFrame: Similarity, planes: UnsafeMutablePointer<Float>, firstColumn: Int, team: WorkerTeam? = nil
     ) {
-        let frame = raw, t = ssat_similarity(a: cropToFrame.a, b: cropToFrame.b, tx: cropToFrame.tx, ty: cropToFrame.ty)
-        let parts = Int32(team?.count ?? 1)
         withUnsafeTemporaryAllocation(of: Int32.self, capacity: 4) { bounds in
-            func add(_ part: Int) {
-                withUnsafePointer(to: frame) { f in
-                    withUnsafePointer(to: t) { ssat_add_planes(f, $0, 256, planes, bounds.baseAddress!, Int32(part), parts, Int32(firstColumn)) }
+            let job = Addition(
+                frame: raw, similarity: cropToFrame.raw, planes: planes, bounds: bounds.baseAddress!, firstColumn: firstColumn,
+                members: team?.count ?? 1)
+            let changes = withUnsafePointer(to: raw) { ssat_split_change($0, 256, change, planes, bounds.baseAddress!) }
+            guard changes != 0 else { return }
+            guard let team else { return job.add(0) }
+            withUnsafePointer(to: job) { job in
+                team.run(job) { context, member in context.assumingMemoryBound(to: Addition.self).pointee.add(member) }
+            }
+        }
+    }
+
+    private struct Addition {
+        let frame: ssat_frame, similarity: ssat_similarity
+        let planes: UnsafeMutablePointer<Float>, bounds: UnsafeMutablePointer<Int32>
+        let firstColumn: Int, members: Int
+
+        func add(_ member: Int) {
+            withUnsafePointer(to: frame) { f in
+                withUnsafePointer(to: similarity) {
+                    ssat_add_planes(f, $0, 256, planes, bounds, Int32(member), Int32(members), Int32(firstColumn))
                 }
             }
-            let changes = withUnsafePointer(to: frame) { ssat_split_change($0, 256, change, planes, bounds.baseAddress!) }
-            guard changes != 0 else { return }
-            if let team { team.run(add) } else { add(0) }
         }
     }
 
@@ -106,4 +127,8 @@ public struct FrameView {
         var frame = raw
         ssat_blank_frame(&frame)
     }
+}
+
+extension Similarity {
+    fileprivate var raw: ssat_similarity { ssat_similarity(a: a, b: b, tx: tx, ty: ty) }
 }

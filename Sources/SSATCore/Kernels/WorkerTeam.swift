@@ -13,9 +13,12 @@ package final class WorkerTeam: @unchecked Sendable {
     private let wake: [DispatchSemaphore]
     private let done = DispatchSemaphore(value: 0)
     private let ending = Atomic<Bool>(false)
-    private var body: ((Int) -> Void)?
+    private var work: Work?, context: UnsafeRawPointer?
+    /// A member's share of some work: what `run` was given, and the member's number, 0 on the thread that called it. No closure, since one that is
+    /// handed to other threads costs an allocation.
+    package typealias Work = @convention(c) (_ context: UnsafeRawPointer, _ member: Int) -> Void
     /// Longer than a step's waiting usually is; then the processor is offered to others.
-    private static let spins = 4000
+    private static let spins = 4000, yields = 1000
 
     /// - Parameter count: members, the caller of `run` included.
     package init(count: Int) {
@@ -27,7 +30,7 @@ package final class WorkerTeam: @unchecked Sendable {
                 while true {
                     start.wait()
                     guard let self, !self.ending.load(ordering: .acquiring) else { return }
-                    self.body?(index + 1)
+                    if let work = self.work, let context = self.context { work(context, index + 1) }
                     done.signal()
                 }
             }
@@ -42,16 +45,14 @@ package final class WorkerTeam: @unchecked Sendable {
         for semaphore in wake { semaphore.signal() }
     }
 
-    /// Calls `body` with every member's number, 0 on this thread, and returns when all have finished.
-    package func run(_ body: (Int) -> Void) {
-        guard count > 1 else { return body(0) }
-        withoutActuallyEscaping(body) { body in
-            self.body = body
-            for semaphore in wake { semaphore.signal() }
-            body(0)
-            for _ in wake { done.wait() }
-            self.body = nil
-        }
+    /// Calls `work` for every member, and returns when all have finished. `context` lives as long.
+    package func run(_ context: UnsafeRawPointer, _ work: Work) {
+        guard count > 1 else { return work(context, 0) }
+        (self.work, self.context) = (work, context)
+        for semaphore in wake { semaphore.signal() }
+        work(context, 0)
+        for _ in wake { done.wait() }
+        (self.work, self.context) = (nil, nil)
     }
 
     /// Within `run`: waits until every member came here, as often as the others do.
@@ -66,7 +67,8 @@ package final class WorkerTeam: @unchecked Sendable {
         var spun = 0
         while round.load(ordering: .acquiring) == now {
             spun += 1
-            if spun > Self.spins { sched_yield() }
+            // Something else has the other's processor: let go of this one, so that it can come here.
+            if spun > Self.spins + Self.yields { usleep(50) } else if spun > Self.spins { sched_yield() }
         }
     }
 

@@ -142,11 +142,25 @@ package final class Network: @unchecked Sendable {
             for index in range { perform(steps[index], nil, 0) }
             return
         }
-        team.run { member in
-            for index in range {
-                perform(steps[index], team, member)
-                team.barrier()
+        let job = Job(network: Unmanaged.passUnretained(self), range: range)
+        withUnsafePointer(to: job) { job in
+            team.run(job) { context, member in
+                let job = context.assumingMemoryBound(to: Job.self).pointee
+                job.network.takeUnretainedValue().performAll(job.range, member)
             }
+        }
+    }
+
+    private struct Job {
+        let network: Unmanaged<Network>
+        let range: Range<Int>
+    }
+
+    private func performAll(_ range: Range<Int>, _ member: Int) {
+        guard let team else { return }
+        for index in range {
+            perform(steps[index], team, member)
+            team.barrier()
         }
     }
 

@@ -83,19 +83,33 @@ final class SymmetricCorrespondence: @unchecked Sendable {
             warped.withUnsafeMutableBufferPointer { out in
                 look.valueScale.withUnsafeBufferPointer { valueScale in
                     look.valueOffset.withUnsafeBufferPointer { valueOffset in
-                        func attend(_ part: Range<Int>, _ member: Int) {
-                            var call = ssat_attention_s8(
-                                queries: q.baseAddress! + part.lowerBound * Self.channels, query_count: Int32(part.count),
-                                reference: look.packed.base, reference_count: Int32(look.count),
-                                temperature_scale: temperature * scale * look.keyScale, value_channels: Int32(Self.channels),
-                                value_scale: valueScale.baseAddress!, value_offset: valueOffset.baseAddress!,
-                                output: out.baseAddress! + part.lowerBound * Self.channels, scratch: space + member * need)
-                            kernels.pointee.attention_s8(&call)
+                        let call = ssat_attention_s8(
+                            queries: q.baseAddress!, query_count: Int32(rows), reference: look.packed.base, reference_count: Int32(look.count),
+                            temperature_scale: temperature * scale * look.keyScale, value_channels: Int32(Self.channels),
+                            value_scale: valueScale.baseAddress!, value_offset: valueOffset.baseAddress!, output: out.baseAddress!, scratch: space)
+                        let job = Job(call: call, need: need, members: members, kernels: kernels)
+                        guard let team else { return job.attend(0) }
+                        withUnsafePointer(to: job) { job in
+                            team.run(job) { context, member in context.assumingMemoryBound(to: Job.self).pointee.attend(member) }
                         }
-                        if let team { team.run { attend(team.share(of: rows, $0), $0) } } else { attend(0..<rows, 0) }
                     }
                 }
             }
+        }
+    }
+
+    /// Queries shared among the members of a team, each with scratch of its own.
+    private struct Job {
+        let call: ssat_attention_s8, need: Int, members: Int, kernels: UnsafePointer<ssat_kernels>
+
+        func attend(_ member: Int) {
+            let rows = Int(call.query_count), first = rows * member / members, end = rows * (member + 1) / members
+            var part = call
+            part.queries += first * SymmetricCorrespondence.channels
+            part.query_count = Int32(end - first)
+            part.output += first * SymmetricCorrespondence.channels
+            part.scratch += member * need
+            kernels.pointee.attention_s8(&part)
         }
     }
 
