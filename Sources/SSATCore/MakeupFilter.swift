@@ -30,6 +30,8 @@ public final class MakeupFilter: @unchecked Sendable {
         /// Boxes of the faces that do not wear makeup, as far as they were looked for; frame pixels.
         public internal(set) var others: [(low: SIMD2<Float>, high: SIMD2<Float>)] = []
         public var faceCount: Int { views.count }
+        /// Of every face, whether what was predicted for an earlier frame serves for this one.
+        public var reuses: [Bool] { views.map(\.reusesPrediction) }
         public var trackIDs: [Int] { views.map { $0.track.id } }
         /// 478 landmarks per face, in frame pixels.
         public var landmarks: [[SIMD2<Float>]] { views.map { v in v.landmarks.map { v.cropToFrame.apply($0) } } }
@@ -67,7 +69,7 @@ public final class MakeupFilter: @unchecked Sendable {
     private var networks: [SSAT] = []
     private let pool = FaceViewPool()
     private let predictions = PredictionPool()
-    /// Whether a prediction serves for further frames while the face hardly moves. Set before the first frame.
+    /// Whether a prediction serves for further frames while the face, moved along, looks the same. Set before the first frame.
     public var reusesPredictions = true
     /// Of `finish`.
     private let assembler = ChangeAssembler(), own = Scratch(), moved = Prediction()

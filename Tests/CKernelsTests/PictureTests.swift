@@ -141,4 +141,38 @@ struct TestFrame {
             }
         }
     }
+
+    /// A map that is moved takes, bilinearly, what was where the motion leads back to; only the columns asked for are written.
+    @Test func aMapMovesWithItsFace() {
+        var random = Seeded(state: 9)
+        for (size, channels) in [(64, 12), (128, 12), (64, 3), (64, 4), (128, 5)] {
+            let map = (0..<size * size * channels).map { _ in Float.random(in: -1...1, using: &random) }
+            let back = (0..<64 * 64 * 2).map { _ in Float.random(in: -9...9, using: &random) }
+            let first = (0..<size).map { _ in Int16.random(in: 0...Int16(size / 2), using: &random) }
+            let end = (0..<size).map { _ in Int16.random(in: Int16(size / 2)...Int16(size), using: &random) }
+            let output = Guarded<Float>(size * size * channels) { _ in -9 }
+            ssat_move_map(map, Int32(size), Int32(channels), back, first, end, output.base)
+            #expect(output.intact)
+            func value(_ map: [Float], _ size: Int, _ channels: Int, _ x: Double, _ y: Double, _ c: Int) -> Double {
+                let x = min(max(x, 0), Double(size - 1)), y = min(max(y, 0), Double(size - 1)), x0 = Int(x), y0 = Int(y)
+                func at(_ x: Int, _ y: Int) -> Double { Double(map[(min(y, size - 1) * size + min(x, size - 1)) * channels + c]) }
+                let fx = x - Double(x0), fy = y - Double(y0)
+                return (at(x0, y0) * (1 - fx) + at(x0 + 1, y0) * fx) * (1 - fy) + (at(x0, y0 + 1) * (1 - fx) + at(x0 + 1, y0 + 1) * fx) * fy
+            }
+            let unit = Double(size) / 64
+            var worst = 0.0
+            for y in 0..<size {
+                for x in 0..<size {
+                    let inside = x >= first[y] && x < end[y]
+                    let cell = (x: (Double(x) + 0.5) / unit - 0.5, y: (Double(y) + 0.5) / unit - 0.5)
+                    let from = (x: Double(x) + value(back, 64, 2, cell.x, cell.y, 0) * unit, y: Double(y) + value(back, 64, 2, cell.x, cell.y, 1) * unit)
+                    for c in 0..<channels {
+                        let expected = inside ? value(map, size, channels, from.x, from.y, c) : -9
+                        worst = max(worst, abs(expected - Double(output.values[(y * size + x) * channels + c])))
+                    }
+                }
+            }
+            #expect(worst < 1e-4, "\(size), \(channels) channels")
+        }
+    }
 }

@@ -33,9 +33,11 @@ import Testing
     /// Another look, strengths and privacy while it runs; wrong requests change nothing.
     @Test func control() throws {
         let folder = try TemporaryFolder()
-        let socket = folder.path("control.sock")
+        let socket = folder.path("control.sock"), long = folder.path("long.mp4")
+        // The clip ends after six seconds, which the requests may outlast on a busy machine.
+        try Tool.ffmpeg(["-stream_loop", "50", "-i", Binary.clip, "-c", "copy", long])
         let running = try Background([
-            Binary.path, "webcam", "-r", Binary.reference("plum"), "-d", Binary.clip, "-o", "null", "--control", socket, "--progress", "none",
+            Binary.path, "webcam", "-r", Binary.reference("plum"), "-d", long, "-o", "null", "--control", socket, "--progress", "none",
         ])
         defer { running.stop() }
         let deadline = Date(timeIntervalSinceNow: 30)
@@ -131,7 +133,7 @@ import Testing
         #expect(outcome.code == 0)
         usleep(200_000)
         let said = try String(contentsOfFile: messages, encoding: .utf8).split(separator: "\n").map(String.init)
-        #expect(said.first == "READY=1" && said.last == "STOPPING=1" && said.filter { $0 == "WATCHDOG=1" }.count >= 2, "\(said)")
+        #expect(said.contains("READY=1") && said.last == "STOPPING=1" && said.filter { $0 == "WATCHDOG=1" }.count >= 2, "\(said)")
     }
 
     @Test func doctor() throws {

@@ -5,7 +5,7 @@ import Video
 
 /// What a live picture wears: another look while it runs, predictions made aside.
 @Suite struct LiveMakeupTests {
-    private static func look(_ name: String) throws -> Look {
+    static func look(_ name: String) throws -> Look {
         let path = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
             .appendingPathComponent("samples/\(name).jpg").path
         let picture = try Picture(FrameReader.first(Demuxer(path: path)))
@@ -43,7 +43,7 @@ import Video
     /// From the frame after the switch on, the new look is worn whole: to the bit as if it had been worn all the time.
     @Test func aSwitchedLookIsNeverMixed() throws {
         let switched = try MakeupFilter(look: Self.plum), always = try MakeupFilter(look: Self.ocean)
-        always.temporalSmoothing = false
+        (always.temporalSmoothing, always.reusesPredictions) = (false, false)
         for step in 0..<6 { _ = (show(switched, step), show(always, step)) }
         switched.look = Self.ocean
         let first = show(switched, 6)

@@ -3,7 +3,7 @@
 ///
 /// A place is looked at again when it looks more like a face than before, and from time to time: after a sixth of a second, then after
 /// twice as long each time, up to two seconds. It is forgotten when the detector has not seen it for five seconds.
-struct Refusals {
+package struct Refusals {
     private struct Place {
         var centre: SIMD2<Float>  // frame pixels
         var size, score: Float
@@ -11,15 +11,18 @@ struct Refusals {
     }
 
     private var places: [Place] = []
+
+    package init() {}
+
     private static let firstWait = 1.0 / 6, longestWait = 2.0, memory = 5.0
     /// How much surer the detector must be for another look at once.
     private static let surer: Float = 0.15
 
     /// Whether this was refused before, wherever it is looked at next.
-    func contains(_ detection: Detection) -> Bool { index(of: detection) != nil }
+    package func contains(_ detection: Detection) -> Bool { index(of: detection) != nil }
 
     /// Whether to leave it alone for now. `time` in seconds.
-    mutating func holdOff(_ detection: Detection, time: Double) -> Bool {
+    package mutating func holdOff(_ detection: Detection, time: Double) -> Bool {
         places.removeAll { !(0...Self.memory).contains(time - $0.seen) }
         guard let index = index(of: detection) else { return false }
         places[index].seen = time
@@ -27,7 +30,7 @@ struct Refusals {
     }
 
     /// It was looked at, and is no face.
-    mutating func note(_ detection: Detection, time: Double) {
+    package mutating func note(_ detection: Detection, time: Double) {
         let known = index(of: detection)
         let wait = known.map { min(places[$0].wait * 2, Self.longestWait) } ?? Self.firstWait
         let place = Place(

@@ -10,7 +10,16 @@ public struct Detection: Sendable {
     /// Picture order for an upright face: the eye on the left is the person's right one.
     public struct Points: Sendable {
         public var rightEye, leftEye, nose, rightMouth, leftMouth: SIMD2<Float>
+
+        package init(rightEye: SIMD2<Float>, leftEye: SIMD2<Float>, nose: SIMD2<Float>, rightMouth: SIMD2<Float>, leftMouth: SIMD2<Float>) {
+            (self.rightEye, self.leftEye, self.nose, self.rightMouth, self.leftMouth) = (rightEye, leftEye, nose, rightMouth, leftMouth)
+        }
+
         var all: [SIMD2<Float>] { [rightEye, leftEye, nose, rightMouth, leftMouth] }
+    }
+
+    package init(score: Float, low: SIMD2<Float>, high: SIMD2<Float>, points: Points) {
+        (self.score, self.low, self.high, self.points) = (score, low, high, points)
     }
 
     mutating func move(by t: Similarity) {

@@ -1,0 +1,75 @@
+import SSATCore
+import Testing
+
+/// A prediction serves for the next frames while the face, moved along, looks the same.
+@Suite struct ReuseTests {
+    private struct Shown {
+        var frame: [UInt8]
+        var reused: [Bool]
+    }
+
+    /// A frame with the face at `x`; `cover` columns of the stage are painted grey from the middle of the face on.
+    private func show(_ filter: MakeupFilter, _ step: Int, x: Float = 160, cover: Int = 0) -> Shown {
+        var stage = Stage(320, 320)
+        stage.lay(Stage.place(scale: 0.6, degrees: 0, x: x, y: 160))
+        for y in 0..<320 * 3 {
+            for column in 160..<160 + cover { stage.samples[y * 320 + column] = 70 }
+        }
+        var reused: [Bool] = []
+        stage.withView { view in
+            let analysis = filter.analyze(view, time: Double(step) / 30)
+            reused = analysis.reuses
+            filter.transfer(analysis)
+            filter.finish(view, analysis)
+        }
+        return Shown(frame: stage.samples, reused: reused)
+    }
+
+    private func filter(reuses: Bool = true) throws -> MakeupFilter {
+        let filter = try MakeupFilter(look: LiveMakeupTests.plum)
+        (filter.reusesPredictions, filter.temporalSmoothing) = (reuses, false)
+        return filter
+    }
+
+    @Test func aStillFaceIsPredictedForEveryFifthFrame() throws {
+        let filter = try filter()
+        let reused = (0..<20).map { show(filter, $0).reused }
+        #expect(reused == (0..<20).map { [$0 % 5 != 0] })
+    }
+
+    @Test func everyFrameOnRequest() throws {
+        let filter = try filter(reuses: false)
+        #expect((0..<6).allSatisfy { show(filter, $0).reused == [false] })
+    }
+
+    @Test func anotherLookIsPredictedAtOnce() throws {
+        let filter = try filter()
+        _ = (show(filter, 0), show(filter, 1))
+        filter.look = LiveMakeupTests.ocean
+        #expect(show(filter, 2).reused == [false])
+        #expect(show(filter, 3).reused == [true])
+    }
+
+    @Test func whatCoversTheFaceIsSeenAtOnce() throws {
+        let filter = try filter()
+        _ = (show(filter, 0), show(filter, 1))
+        #expect(show(filter, 2, cover: 60).reused != [true])
+    }
+
+    /// The same picture as with a prediction for every frame, nearly: no makeup is left behind, and none is missing.
+    @Test func aMovingFaceLooksTheSame() throws {
+        let often = try filter(reuses: false), seldom = try filter()
+        var reused = 0
+        for step in 0..<24 {
+            let x = 130 + Float(step) * 3
+            let a = show(often, step, x: x), b = show(seldom, step, x: x)
+            if b.reused == [true] { reused += 1 }
+            var bare = Stage(320, 320)
+            bare.lay(Stage.place(scale: 0.6, degrees: 0, x: x, y: 160))
+            let worn = zip(a.frame, bare.samples).reduce(0) { $0 + abs(Int($1.0) - Int($1.1)) }
+            let apart = zip(a.frame, b.frame).reduce(0) { $0 + abs(Int($1.0) - Int($1.1)) }
+            #expect(Double(apart) < 0.1 * Double(worn), "frame \(step): \(apart) of \(worn)")
+        }
+        #expect(reused > 12)
+    }
+}
