@@ -340,21 +340,71 @@ void ssat_add_change(const ssat_frame *f, const ssat_similarity *t, int32_t size
   if (ssat_split_change(f, size, change, planes, bounds)) ssat_add_planes(f, t, size, planes, bounds, 0, 1, first_column);
 }
 
-void ssat_smooth_change(float *change, float *previous_change, const uint8_t *crop, uint8_t *previous_crop, int32_t size,
-                        float calm) {
-  for (int32_t i = 0; i < size * size; i++) {
-    int32_t moved = 0;
-    for (int c = 0; c < 3; c++) moved += abs((int32_t)crop[i * 3 + c] - (int32_t)previous_crop[i * 3 + c]);
-    float alpha = calm + (float)moved * (1 / 90.0f);
-    if (alpha > 1) alpha = 1;
-    for (int c = 0; c < 3; c++) {
-      float v = previous_change[i * 3 + c] + alpha * (change[i * 3 + c] - previous_change[i * 3 + c]);
-      // What has left the mask fades at once where it is small: nothing lingers.
-      if (change[i * 3 + c] == 0 && fabsf(v) < 0.004f) v = 0;
-      change[i * 3 + c] = previous_change[i * 3 + c] = v;
+// Where a pixel of a 256 x 256 crop comes from.
+INLINE void origin_of(const float *back, int32_t x, int32_t y, float *ox, float *oy) {
+  // Half-pixel centres, as everywhere between the two grids.
+  float cx = (x + 0.5f) * 0.25f - 0.5f, cy = (y + 0.5f) * 0.25f - 0.5f;
+  cx = cx < 0 ? 0 : cx > 62.99f ? 62.99f : cx, cy = cy < 0 ? 0 : cy > 62.99f ? 62.99f : cy;
+  int32_t x0 = (int32_t)cx, y0 = (int32_t)cy;
+  const float *a = back + (y0 * 64 + x0) * 2, *b = a + 128;
+  float fx = cx - x0, fy = cy - y0;
+  float dx = (a[0] + (a[2] - a[0]) * fx) * (1 - fy) + (b[0] + (b[2] - b[0]) * fx) * fy;
+  float dy = (a[1] + (a[3] - a[1]) * fx) * (1 - fy) + (b[1] + (b[3] - b[1]) * fx) * fy;
+  *ox = x + 4 * dx, *oy = y + 4 * dy;
+  *ox = *ox < 0 ? 0 : *ox > 254.99f ? 254.99f : *ox, *oy = *oy < 0 ? 0 : *oy > 254.99f ? 254.99f : *oy;
+}
+
+// Rows and columns beyond which there is no change.
+static void bounds_of(const float *change, int32_t box[4]) {
+  box[0] = box[1] = 256, box[2] = box[3] = 0;
+  for (int32_t y = 0; y < 256; y++)
+    for (int32_t x = 0; x < 256; x++) {
+      const float *c = change + (y * 256 + x) * 3;
+      if (c[0] == 0 && c[1] == 0 && c[2] == 0) continue;
+      if (x < box[0]) box[0] = x;
+      if (x + 1 > box[2]) box[2] = x + 1;
+      if (y < box[1]) box[1] = y;
+      if (y + 1 > box[3]) box[3] = y + 1;
     }
+}
+
+static void smooth_pixel(float *change, const float *previous_change, const uint8_t *crop, const uint8_t *previous_crop, float ox, float oy,
+                         float calm) {
+  int32_t x0 = (int32_t)ox, y0 = (int32_t)oy, at = (y0 * 256 + x0) * 3;
+  float fx = ox - x0, fy = oy - y0, moved = 0, before[3];
+  float w[4] = {(1 - fx) * (1 - fy), fx * (1 - fy), (1 - fx) * fy, fx * fy};
+  const float *p = previous_change + at;
+  const uint8_t *q = previous_crop + at;
+  for (int c = 0; c < 3; c++) {
+    moved += fabsf((float)crop[c] - (q[c] * w[0] + q[c + 3] * w[1] + q[c + 768] * w[2] + q[c + 771] * w[3]));
+    before[c] = p[c] * w[0] + p[c + 3] * w[1] + p[c + 768] * w[2] + p[c + 771] * w[3];
   }
-  memcpy(previous_crop, crop, (size_t)size * size * 3);
+  float alpha = calm + moved * (1 / 150.0f);
+  if (alpha > 1) alpha = 1;
+  for (int c = 0; c < 3; c++) {
+    float v = before[c] + alpha * (change[c] - before[c]);
+    // What has left the mask fades at once where it is small: nothing lingers.
+    change[c] = change[c] == 0 && fabsf(v) < 0.004f ? 0 : v;
+  }
+}
+
+CLONES void ssat_smooth_change(float *change, float *previous_change, const uint8_t *crop, uint8_t *previous_crop, const float *back, float calm) {
+  int32_t now[4], then[4];
+  bounds_of(change, now);
+  bounds_of(previous_change, then);
+  // What was worn may have moved by so many pixels.
+  enum { FARTHEST = 24 };
+  int32_t x0 = clamp((now[0] < then[0] ? now[0] : then[0]) - FARTHEST, 255), x1 = clamp((now[2] > then[2] ? now[2] : then[2]) + FARTHEST, 256);
+  int32_t y0 = clamp((now[1] < then[1] ? now[1] : then[1]) - FARTHEST, 255), y1 = clamp((now[3] > then[3] ? now[3] : then[3]) + FARTHEST, 256);
+  for (int32_t y = y0; y < y1; y++)
+    for (int32_t x = x0; x < x1; x++) {
+      int32_t i = (y * 256 + x) * 3;
+      float ox, oy;
+      origin_of(back, x, y, &ox, &oy);
+      smooth_pixel(change + i, previous_change, crop + i, previous_crop, ox, oy, calm);
+    }
+  memcpy(previous_change, change, (size_t)256 * 256 * 3 * sizeof(float));
+  memcpy(previous_crop, crop, (size_t)256 * 256 * 3);
 }
 
 enum { cells_most = 32 };

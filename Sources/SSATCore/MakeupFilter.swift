@@ -286,7 +286,7 @@ public final class MakeupFilter: @unchecked Sendable {
         if whenLost == .placeholder { frame.blank() } else { frame.blur() }
     }
 
-    /// Towards the previous change; from the start where the face wore another look, so that no frame mixes two.
+    /// Towards the previous change, moved along; from the start where the face wore another look, so that no frame mixes two.
     private func smooth(_ view: FaceView, _ outfit: Outfit) {
         let track = view.track!
         defer { track.previousLook = outfit.look }
@@ -295,7 +295,7 @@ public final class MakeupFilter: @unchecked Sendable {
             track.previousCrop = view.crop
             return
         }
-        ssat_smooth_change(&view.change, &track.previousChange, view.crop, &track.previousCrop, 256, 0.35)
+        view.step.withVectors { ssat_smooth_change(&view.change, &track.previousChange, view.crop, &track.previousCrop, $0, 0.2) }
     }
 
     /// Encodes a reference. `frame` holds the photo. For several, keep a `LookMaker`.

@@ -294,8 +294,10 @@ final class FaceTracker: @unchecked Sendable {
         view.parsing.withUnsafeMutableBufferPointer { out in
             for i in 0..<256 * 256 { out[i] = mesh.parsing[i] }
         }
-        rasterizer.rasterize(view.landmarks, before: track.predictionKey.landmarks)
-        view.motion.fill(uv: rasterizer.uv, origin: rasterizer.origin)
+        rasterizer.rasterize(view.landmarks, before: (track.predictionKey.landmarks, track.cropLandmarks))
+        view.motion.fill(uv: rasterizer.uv) { rasterizer.origins[$0].lowHalf }
+        view.step.fill(uv: rasterizer.uv) { rasterizer.origins[$0].highHalf }
+        track.cropLandmarks.withUnsafeMutableBufferPointer { _ = $0.update(fromContentsOf: view.landmarks) }
         view.uv.withUnsafeMutableBufferPointer { rasterizer.writeClosed($0.baseAddress!) }
         view.uvFeatures.withUnsafeMutableBufferPointer { rasterizer.writeFeatures($0.baseAddress!) }
         ssatAverage(view.crop, &view.average)

@@ -18,8 +18,8 @@ package final class FaceView: @unchecked Sendable {
     var change = [Float](repeating: 0, count: 256 * 256 * 3)
     /// Whether the track's last change is shown, instead of one predicted for this frame.
     var keepsChange = false
-    /// Since the track's last prediction.
-    var motion = MotionField()
+    /// Since the track's last prediction, and since its last frame.
+    var motion = MotionField(), step = MotionField()
     /// Whether the track's last prediction serves for this frame.
     var reusesPrediction = false
     /// What was predicted for this frame, to be used again.

@@ -12,8 +12,10 @@ package final class MeshRasterizer: @unchecked Sendable {
     private var keys: [Float]
     /// 64 x 64, -1 outside the mesh.
     package private(set) var uv = [SIMD2<Float>](repeating: SIMD2(-1, -1), count: 64 * 64)
-    /// Of every cell of the mesh, where it was with other landmarks: crop pixels.
-    private(set) var origin = [SIMD2<Float>](repeating: .zero, count: 64 * 64)
+    /// Of every cell of the mesh, where it was with two sets of other landmarks (x, y of the one, x, y of the other): crop pixels.
+    private(set) var origins = [SIMD4<Float>](repeating: .zero, count: 64 * 64)
+    /// The two sets, joined.
+    private var before = [SIMD4<Float>](repeating: .zero, count: 478)
 
     package init(mesh: CanonicalMesh) {
         self.mesh = mesh
@@ -63,8 +65,9 @@ package final class MeshRasterizer: @unchecked Sendable {
 
     /// - Parameters:
     ///   - landmarks: 478 points in crop pixels (256x256).
-    ///   - before: others, for `origin`.
-    package func rasterize(_ landmarks: [SIMD2<Float>], before: [SIMD2<Float>]? = nil) {
+    ///   - before: two others, for `origins`.
+    package func rasterize(_ landmarks: [SIMD2<Float>], before: (one: [SIMD2<Float>], other: [SIMD2<Float>])? = nil) {
+        if let before { for i in 0..<478 { self.before[i] = SIMD4(lowHalf: before.one[i], highHalf: before.other[i]) } }
         let towards = view(landmarks)
         for i in 0..<468 { depth[i] = (mesh.positions[i] * towards).sum() }
         for (t, triangle) in mesh.triangles.enumerated() {
@@ -76,10 +79,10 @@ package final class MeshRasterizer: @unchecked Sendable {
         }
         order.sortInPlace { keys[$0] < keys[$1] }
         for i in 0..<64 * 64 { uv[i] = SIMD2(-1, -1) }
-        for t in order { draw(mesh.triangles[t], landmarks, before) }
+        for t in order { draw(mesh.triangles[t], landmarks) }
     }
 
-    private func draw(_ triangle: (Int, Int, Int), _ landmarks: [SIMD2<Float>], _ before: [SIMD2<Float>]?) {
+    private func draw(_ triangle: (Int, Int, Int), _ landmarks: [SIMD2<Float>]) {
         // In cells: crop pixel 4 j + 1 is cell j.
         let a = (landmarks[triangle.0] - 1) / 4, b = (landmarks[triangle.1] - 1) / 4, c = (landmarks[triangle.2] - 1) / 4
         let area = (b.x - a.x) * (c.y - a.y) - (b.y - a.y) * (c.x - a.x)
@@ -97,7 +100,7 @@ package final class MeshRasterizer: @unchecked Sendable {
                 if w0 < -slack || w1 < -slack || w2 < -slack { continue }
                 let value = mesh.uv[triangle.0] * w0 + mesh.uv[triangle.1] * w1 + mesh.uv[triangle.2] * w2
                 uv[y * 64 + x] = pointwiseMin(pointwiseMax(value, SIMD2(0, 0)), SIMD2(1, 1))
-                if let before { origin[y * 64 + x] = before[triangle.0] * w0 + before[triangle.1] * w1 + before[triangle.2] * w2 }
+                origins[y * 64 + x] = before[triangle.0] * w0 + before[triangle.1] * w1 + before[triangle.2] * w2
             }
         }
     }

@@ -5,8 +5,8 @@ struct MotionField {
 
     /// - Parameters:
     ///   - uv: 64x64, negative where no mesh is.
-    ///   - origin: 64x64, where the cells of the mesh were, in crop pixels.
-    mutating func fill(uv: [SIMD2<Float>], origin: [SIMD2<Float>]) {
+    ///   - origin: of a cell of the mesh, where it was, in crop pixels.
+    mutating func fill(uv: [SIMD2<Float>], origin: (Int) -> SIMD2<Float>) {
         var above: Int?, rowsWithout = 0
         for y in 0..<64 {
             guard fill(row: y, uv, origin) else {
@@ -19,11 +19,16 @@ struct MotionField {
         if above == nil { for cell in 0..<64 * 64 { back[cell] = .zero } }
     }
 
+    /// `back` as kernels want it: 64x64x2.
+    func withVectors(_ body: (UnsafePointer<Float>) -> Void) {
+        back.withUnsafeBufferPointer { $0.withMemoryRebound(to: Float.self) { body($0.baseAddress!) } }
+    }
+
     /// Between cells of the mesh, what lies between their motions; beside them, theirs. False where the row has none.
-    private mutating func fill(row y: Int, _ uv: [SIMD2<Float>], _ origin: [SIMD2<Float>]) -> Bool {
+    private mutating func fill(row y: Int, _ uv: [SIMD2<Float>], _ origin: (Int) -> SIMD2<Float>) -> Bool {
         var last: Int?
         for x in 0..<64 where uv[y * 64 + x].x >= 0 {
-            let here = (origin[y * 64 + x] - SIMD2(Float(4 * x + 1), Float(4 * y + 1))) / 4
+            let here = (origin(y * 64 + x) - SIMD2(Float(4 * x + 1), Float(4 * y + 1))) / 4
             let first = last ?? -1, start = last.map { back[y * 64 + $0] } ?? here
             for hole in first + 1..<x { back[y * 64 + hole] = start + (here - start) * (Float(hole - first) / Float(x - first)) }
             back[y * 64 + x] = here

@@ -2,6 +2,8 @@
 final class Track: @unchecked Sendable {
     let id: Int
     var landmarks: [SIMD2<Float>]  // frame pixels, smoothed
+    /// Of its last frame, in pixels of that frame's crop. Touched by `analyze` only.
+    var cropLandmarks = [SIMD2<Float>](repeating: .zero, count: 478)
     var filter = OneEuroFilter()
     var lastSeen: Double
     var colours: FaceColours?

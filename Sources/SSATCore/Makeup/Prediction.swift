@@ -57,16 +57,14 @@ package final class Prediction: @unchecked Sendable {
         moved.rows.measure(weight, margin: 4)
         moved.gateSpans.cover(moved.rows)
         moved.headSpans.cover(moved.rows)
-        motion.back.withUnsafeBufferPointer { vectors in
-            vectors.withMemoryRebound(to: Float.self) { back in
-                func move(_ map: [Float], _ channels: Int, _ spans: WeightedRows.Spans, _ output: inout [Float]) {
-                    ssat_move_map(map, Int32(spans.first.count), Int32(channels), back.baseAddress, spans.first, spans.end, &output)
-                }
-                move(gate, Self.gateChannels, moved.gateSpans, &moved.gate)
-                move(head, Self.headChannels, moved.headSpans, &moved.head)
-                move(warped, 3, Self.everywhere, &moved.warped)
-                move(paint, 4, Self.everywhere, &moved.paint)
+        motion.withVectors { back in
+            func move(_ map: [Float], _ channels: Int, _ spans: WeightedRows.Spans, _ output: inout [Float]) {
+                ssat_move_map(map, Int32(spans.first.count), Int32(channels), back, spans.first, spans.end, &output)
             }
+            move(gate, Self.gateChannels, moved.gateSpans, &moved.gate)
+            move(head, Self.headChannels, moved.headSpans, &moved.head)
+            move(warped, 3, Self.everywhere, &moved.warped)
+            move(paint, 4, Self.everywhere, &moved.paint)
         }
     }
 
