@@ -175,4 +175,27 @@ struct TestFrame {
             #expect(worst < 1e-4, "\(size), \(channels) channels")
         }
     }
+
+    /// A change that only moved with its face comes out as it is: the average over time runs along the motion, and leaves no trail.
+    @Test func smoothingFollowsTheFace() {
+        func picture(_ shift: Int) -> [UInt8] {
+            (0..<256 * 256 * 3).map { i in UInt8(((i / 3 % 256 - shift) * 37 / 16 + i / 768 * 23 / 16) & 127) + 60 }
+        }
+        func worn(_ shift: Int) -> [Float] {
+            (0..<256 * 256 * 3).map { i in
+                let x = i / 3 % 256 - shift, y = i / 768
+                return (90..<150).contains(x) && (80..<160).contains(y) ? Float(x + y + i % 3) / 1000 : 0
+            }
+        }
+        var change = worn(8), previous = worn(0), before = picture(0)
+        let crop = picture(8), back = (0..<64 * 64 * 2).map { Float($0 % 2 == 0 ? -2 : 0) }
+        ssat_smooth_change(&change, &previous, crop, &before, back, 0.2)
+        #expect(zip(change, worn(8)).allSatisfy { abs($0 - $1) < 1e-5 })
+        #expect(previous == change && before == crop)
+        // In place, where nothing moved: towards the new by the share that is asked for.
+        var bright = [Float](repeating: 0.2, count: change.count)
+        ssat_smooth_change(&bright, &previous, crop, &before, [Float](repeating: 0, count: 64 * 64 * 2), 0.25)
+        let i = (120 * 256 + 120) * 3, was = worn(8)[i]
+        #expect(abs(bright[i] - (was + 0.25 * (0.2 - was))) < 1e-5)
+    }
 }
