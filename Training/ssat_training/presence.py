@@ -33,7 +33,7 @@ def leaving(clip, behind, path):
         height, width = frame.shape[:2]
         if writer is None:
             writer = cv2.VideoWriter(path, cv2.VideoWriter_fourcc(*"FFV1"), 25, (width, height))
-        writer.write(frame.astype(np.uint8))
+        writer.write(frame)
     for _ in range(GONE):
         writer.write(cv2.resize(behind, (width, height)))
     writer.release()
@@ -46,7 +46,7 @@ def frames_until_lost(binary, clip, reference, folder):
     if run.returncode:
         return None
     # Some hundred pixels: the change of colour space and back moves single ones.
-    painted = [(np.abs(a - b).max(2) > CHANGED).sum() > 100 for a, b in zip(frames(clip), frames(made))]
+    painted = [(cv2.absdiff(a, b).max(2) > CHANGED).sum() > 100 for a, b in zip(frames(clip), frames(made))]
     return sum(painted[:SHOWN]), sum(painted[SHOWN:])
 
 
