@@ -28,6 +28,7 @@ def read(path, column):
 
 
 def ticks(low, high, wanted=4):
+    high = max(high, low + 1e-6)  # a run of one step
     step = 10 ** np.floor(np.log10((high - low) / wanted))
     step *= next(m for m in (1, 2, 5, 10) if (high - low) / (step * m) <= wanted)
     return np.arange(np.ceil(low / step) * step, high + step / 1e3, step)

@@ -89,7 +89,8 @@ def profile(source, made_up, counts, within):
     """The column that is painted most over the whole clip, frame beside frame: source above result, cut to `within`'s rows."""
     column = counts.sum(0).argmax()
     above, below = (np.stack([frame[within[0], column] for frame in frames(clip)], 1) for clip in (source, made_up))
-    return np.vstack([above, np.full((GAP, *above.shape[1:]), 255, np.uint8), below[:, :above.shape[1]]])
+    count = min(above.shape[1], below.shape[1])
+    return np.vstack([above[:, :count], np.full((GAP, count, 3), 255, np.uint8), below[:, :count]])
 
 
 def main():
