@@ -3,7 +3,8 @@
     python -m ssat_training.temporal CLIP MADE_UP_CLIP          1.00: as calm as the source; wanted of the face: at most 1.05
 
 Two figures: over the face's oval, and over the painted pixels alone. The second is not flicker only: where flow is a pixel off, a lip's edge
-counts by how much darker than the skin it is, and lipstick makes it darker.
+counts by how much darker than the skin it is, and lipstick makes it darker. And by how many frames the makeup trails behind the face: its own
+motion as a mixture of the face's motion now and a frame ago.
 
 `--profile PNG` also draws one column of pixels over time, the source above the result: what flickers shows as vertical stripes
 in the lower half that the upper half has not.
@@ -63,14 +64,15 @@ def surroundings(counts):
 
 
 def flicker(source, made_up, within):
-    """Of faces, then of what is painted: source's and result's mean difference of consecutive frames (0 to 255) that the optical flow of the
-    source does not explain."""
+    """2 x 2: of faces, then of what is painted, source's and result's mean difference of consecutive frames (0 to 255) that the optical flow
+    of the source does not explain. And n x 2 x 2: the motion of the painted face, and that of the paint, in pixels a frame."""
     flow, face = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM), face_region()
-    previous, total, count = None, np.zeros((2, 2)), np.zeros((2, 1))
+    previous, total, count, motions = None, np.zeros((2, 2)), np.zeros((2, 1)), []
     for whole, made in zip(frames(source), frames(made_up)):
         a, b = whole[within].astype(np.float32), made[within].astype(np.float32)
         grey = cv2.cvtColor(np.ascontiguousarray(whole[within]), cv2.COLOR_BGR2GRAY)
         painted = cv2.dilate((np.abs(a - b).max(2) > CHANGED).astype(np.uint8), np.ones((9, 9))) > 0
+        paint = np.clip(128 + b[..., 1] - a[..., 1], 0, 255).astype(np.uint8)
         regions = (face(whole)[within], painted)
         if previous is not None:
             moved = flow.calc(grey, previous[0], None)
@@ -81,8 +83,19 @@ def flicker(source, made_up, within):
                 if painted.sum() > FEWEST and region.sum() > FEWEST:
                     total[k] += [difference[region].mean() for difference in unexplained]
                     count[k] += 1
-        previous = (grey, a, b)
-    return total / count.clip(1)
+            if painted.sum() > FEWEST:
+                motions.append([np.median(x[painted], 0) for x in (moved, flow.calc(paint, previous[3], None))])
+        previous = (grey, a, b, paint)
+    return total / count.clip(1), np.array(motions)
+
+
+def trailing(motions):
+    """Frames by which the paint is behind the face; nan where nothing moves."""
+    if len(motions) < 3 or np.abs(motions).max() < 0.05:
+        return float("nan")
+    face, paint = motions[:, 0], motions[:, 1]
+    now, before = np.linalg.lstsq(np.stack([face[1:].ravel(), face[:-1].ravel()], 1), paint[1:].ravel(), rcond=None)[0]
+    return before / (now + before)
 
 
 def profile(source, made_up, counts, within):
@@ -101,8 +114,9 @@ def main():
     o = p.parse_args()
     counts = painted_counts(o.clip, o.made_up)
     within = surroundings(counts)
-    ratios = [f"{after / max(before, 1e-9):.3f} ({before:.2f} to {after:.2f})" for before, after in flicker(o.clip, o.made_up, within)]
-    print(f"{o.clip}: face {ratios[0]}, painted {ratios[1]}")
+    unexplained, motions = flicker(o.clip, o.made_up, within)
+    ratios = [f"{after / max(before, 1e-9):.3f} ({before:.2f} to {after:.2f})" for before, after in unexplained]
+    print(f"{o.clip}: face {ratios[0]}, painted {ratios[1]}, trails by {trailing(motions):.2f} frames")
     if o.profile:
         cv2.imwrite(o.profile, profile(o.clip, o.made_up, counts, within))
 
