@@ -26,6 +26,12 @@ for steps in 2 3; do
   run train_ssat --pairs "$work/pairs" --shards 0 --out "$work/paper" --warm-start "$work/encoder/last.pt" --steps $steps --batch 2 \
     --spatial-profile 1 --adversarial 0.1 --cycle 1 --self-reconstruction 1
 done
+for part in correspondence semantic_loss uv_features painted_pairs; do
+  run train_ssat --pairs "$work/pairs" --shards 0 --out "$work/runs/without_$part" --without $part --steps 1 --batch 2 --precision float32
+done
+run train_ssat --pairs "$work/pairs" --shards 0 --out "$work/runs/two_input" --network two_input --steps 1 --batch 2 --precision float32
+run ablate --prepared "$work/prepared" --pairs "$work/pairs" --runs "$work/runs" --count 2
+run curves --out "$work/curves.svg" --panel "Zones: with the keys=$work/ssat/log.csv, without=$work/runs/without_uv_features/log.csv"
 mkdir -p "$work/models" "$work/fixtures"
 run export_mesh "$work/models"
 run export_ssat --checkpoint "$work/ssat/last.pt" --pairs "$work/pairs" --count 4 --models "$work/models" --fixtures "$work/fixtures" --keep "$work/ssat.safetensors"
@@ -33,6 +39,13 @@ for network in face_detector face_mesh; do
   run export_face $network --checkpoint "$work/${network/face_/}/last.pt" --landmarks "$work/landmarks" --noface "$data/noface" --count 4 \
     --models "$work/models" --fixtures "$work/fixtures" --keep "$work/kept"
 done
-if [ -x ../.build/release/ssat-live ]; then run evaluate --prepared "$work/prepared" --unlabelled "$work/unlabelled" --count 2; fi
-if [ -x ../.build/release/ssat-live ]; then run evaluate_groups --prepared "$work/prepared,$work/unlabelled" --count 2; fi
+binary=${BINARY:-../.build/release/ssat-live}
+if [ -x "$binary" ]; then
+  run evaluate --prepared "$work/prepared" --unlabelled "$work/unlabelled" --binary "$binary" --count 2
+  run evaluate_groups --prepared "$work/prepared,$work/unlabelled" --binary "$binary" --count 2
+  run sheets --prepared "$work/prepared" --profile "$data/profile/images" --binary "$binary" --tried 2 --out "$work/sheets"
+  "$binary" apply ../samples/astronaut.mp4 -r ../samples/plum.jpg -o "$work/made.mkv" --encoder ffv1 --duration 1 --progress none
+  run temporal ../samples/astronaut.mp4 "$work/made.mkv" --profile "$work/profile.png"
+  run presence --noface "$data/noface" --count 2 --clips ../samples/astronaut.mp4 --binary "$binary"
+fi
 echo "all training commands ran"

@@ -133,10 +133,15 @@ def judge_picture(figures, source, out, parsing, uv):
     figures.add("outside, largest change", np.abs(np.round((out - source) * 255))[outside].max() if outside.any() else 0)
 
 
-def painted(binary, faces, figures, number):
+def drawn_painted_pair(binary, faces, figures, number):
+    """Two bare held-out faces, the same for every filter that is judged."""
     random = np.random.default_rng(9000 + number)
     i, j = random.choice(faces.bare, 2, replace=False)
-    made = painted_pair(binary, unjittered(faces, i), unjittered(faces, j), figures, number, random)
+    return painted_pair(binary, unjittered(faces, i), unjittered(faces, j), figures, number, random)
+
+
+def painted(binary, faces, figures, number):
+    made = drawn_painted_pair(binary, faces, figures, number)
     if made and number < 12:
         source, reference, out = made
         exact = binary.apply(source, reference, f"pf{number}.png", "--precision", "f32")

@@ -21,6 +21,7 @@ from .pairs import Faces
 from .seen_pairs import towards_viewer
 
 GLASSES = 3
+FEW = 10
 FIGURES = ("no face found", "painted recovery, lips", "painted recovery, eyelids", "painted recovery, cheeks", "identity")
 
 
@@ -61,14 +62,18 @@ def judge(binary, faces, references, index, number, rows):
     rows.append((groups_of(str(faces.names[index]), *face), figures))
 
 
+def cell(values):
+    """Median and, in parentheses, of how many faces: the look has to change a region to be judged there. A star where they are few."""
+    return f"{np.median(values):.2f} ({len(values)}{'*' if len(values) < FEW else ''})" if len(values) > 4 else "-"
+
+
 def report(rows):
     names = sorted({g for groups, _ in rows for g in groups}, key=lambda g: (g != "all", g))
     lines = ["| group | faces | not found | lips | eyelids | cheeks | identity |", "|---|---|---|---|---|---|---|"]
     for name in names:
         of = [f for groups, f in rows if name in groups]
         values = {k: [v for f in of for v in f.values.get(k, [])] for k in FIGURES}
-        median = lambda k: f"{np.median(values[k]):.2f}" if len(values[k]) > 4 else "-"
-        lines.append(f"| {name} | {len(of)} | {int(sum(values['no face found']))} | " + " | ".join(median(k) for k in FIGURES[1:]) + " |")
+        lines.append(f"| {name} | {len(of)} | {int(sum(values['no face found']))} | " + " | ".join(cell(values[k]) for k in FIGURES[1:]) + " |")
     return "\n".join(lines)
 
 

@@ -21,7 +21,8 @@ from .losses.correspondence import semantic_loss, uv_loss
 from .losses.paint import paint_loss
 from .losses.reconstruction import gradient_loss, lowpass_loss, pixel_loss, zone_loss
 from .losses.spatial_profile import spatial_profile_loss
-from .networks.ssat_live import CLASSES, SSATLive, from_notebook, widen
+from .networks.ssat_live import ABLATIONS, CLASSES, SSATLive, from_notebook, widen
+from .networks.two_input import TwoInput
 from .transfer import lips_share, skin_colour, transfer
 
 LABELS = ("pa", "pb", "ua", "ub")
@@ -87,9 +88,8 @@ def zones(parsing, uv):
     return torch.cat([parsing[:, 7:9].sum(1, keepdim=True), wide], 1)
 
 
-def losses(network, batch, autocast):
-    with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
-        t = transfer(network, batch)
+def answer_losses(t, batch):
+    """Of both outputs, against the known answers of the pair."""
     terms = {"pixel": 0, "gradient": 0, "lowpass": 0, "zone": 0}
     for output, truth, source, parsing, uv in (
         (t.output_a, batch["ga"], batch["a"], batch["pa"], batch["ua"]),
@@ -99,11 +99,20 @@ def losses(network, batch, autocast):
         terms["gradient"] += 2 * gradient_loss(output, truth)
         terms["lowpass"] += 5 * lowpass_loss(output, truth)
         terms["zone"] += 0.08 * zone_loss(output, truth, source, zones(parsing, uv))
+    return terms
+
+
+def losses(network, batch, autocast):
+    with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+        t = transfer(network, batch)
+    terms = answer_losses(t, batch)
+    if isinstance(network, TwoInput):
+        return terms, t
     known = 1 - batch["real"].float()
     terms["paint"] = sum(
         paint_loss(makeup, lips, batch[f"k{x}"], skin_colour(batch[x], parsing), known, valid, lips_share(batch[f"p{x}"]))
         for x, makeup, lips, parsing, valid in (("a", t.makeup_a, t.lips_a, t.parsing_a, t.valid_a), ("b", t.makeup_b, t.lips_b, t.parsing_b, t.valid_b)))
-    if network.keys_frozen:
+    if network.keys_frozen or network.without & {"correspondence", "semantic_loss"}:
         return terms, t
     terms["uv"] = 2 * (uv_loss(t.warped_a.uv, batch["ua"], t.valid_a) + uv_loss(t.warped_b.uv, batch["ub"], t.valid_b))
     terms["semantic"] = semantic_loss(t.warped_a.parsing, t.parsing_a, t.valid_a) + semantic_loss(t.warped_b.parsing, t.parsing_b, t.valid_b)
@@ -167,8 +176,20 @@ def centre_keys(network, pairs, count=16):
     network.eval()
     with torch.no_grad():
         features, _ = network.encode(batch["a"] * 2 - 1, batch["seen_pa"], batch["seen_ua"])
-    network.feature_fusion.centre_keys(*features[:2], features[3])
+    network.feature_fusion.centre_keys(*features[:2], network.seen_by_keys(features[3]))
     network.train()
+
+
+def network_of(name, without=()):
+    """`name`: ssat_live or two_input; `without`: some of `ABLATIONS`, for the former."""
+    network = TwoInput() if name == "two_input" else SSATLive(without=without)
+    return network.to(memory_format=torch.channels_last)
+
+
+def drawn_from(pairs, without):
+    """Which pairs are trained on: all, or the pseudo pairs only."""
+    real = np.concatenate([np.asarray(x) for x in pairs.arrays["real"]]) == 1
+    return np.nonzero(real)[0] if "painted_pairs" in without else np.arange(len(pairs))
 
 
 def threads_available(wanted=0):
@@ -203,6 +224,8 @@ def main():
     arguments.add_argument("--rate", type=float, default=1.2e-3)
     arguments.add_argument("--warm-start", help="a checkpoint of this script or of the lab notebook")
     arguments.add_argument("--freeze-keys", action="store_true", help="train the makeup encoder and the decoder only")
+    arguments.add_argument("--network", choices=("ssat_live", "two_input"), default="ssat_live", help="two_input: the baseline without correspondence")
+    arguments.add_argument("--without", action="append", choices=ABLATIONS, default=[], help="ablation: train without this part (repeatable)")
     for name in PAPER_LOSSES:
         arguments.add_argument(f"--{name.replace('_', '-')}", type=float, default=0.0, help="weight of this loss of the paper")
     arguments.add_argument("--threads", type=int, default=0, help="0: two, or one while something else runs")
@@ -213,7 +236,9 @@ def main():
     cv2.setNumThreads(1)
 
     pairs, held_out = Pairs(o.pairs, o.shards.split(",")), Pairs(o.pairs, [o.validation_shard])
-    network = SSATLive().to(memory_format=torch.channels_last)
+    chosen = drawn_from(pairs, o.without)
+    torch.manual_seed(1)
+    network = network_of(o.network, o.without)
     optimizer = torch.optim.AdamW(network.parameters(), o.rate, weight_decay=1e-4, betas=(0.9, 0.99))
     step, average, elapsed, state = 0, None, 0.0, None
     if (out / "last.pt").exists():
@@ -222,7 +247,7 @@ def main():
         step, average, elapsed = state["step"], state["average"], state["elapsed"]
     elif o.warm_start:
         network.load_state_dict(widen(weights(o.warm_start, from_notebook)))
-    if not state and not o.freeze_keys:
+    if not state and not o.freeze_keys and o.network == "ssat_live":
         centre_keys(network, pairs)
     if o.freeze_keys:
         network.freeze_keys()
@@ -235,7 +260,7 @@ def main():
     judges = Judges() if o.adversarial else None
     if judges and state and state.get("judges"):
         judges.load_state_dict(state["judges"]), judges.optimizer.load_state_dict(state["judges_optimizer"])
-    evaluated = SSATLive().to(memory_format=torch.channels_last)
+    evaluated = network_of(o.network, o.without)
     random = np.random.default_rng(step + 1)
     log = open(out / "log.csv", "a", newline="")
     writer = csv.writer(log)
@@ -246,7 +271,7 @@ def main():
             torch.set_num_threads(threads_available(o.threads))
         for group in optimizer.param_groups:
             group["lr"] = o.rate * min(1, (step + 1) / 50) * (0.5 + 0.5 * math.cos(math.pi * progress)) + 1e-5
-        batch = pairs.batch(random.integers(0, len(pairs), o.batch), random.random(o.batch) < SEEN_SHARE)
+        batch = pairs.batch(chosen[random.integers(0, len(chosen), o.batch)], random.random(o.batch) < SEEN_SHARE)
         if random.random() < 0.5:
             batch = mirrored(batch)
         terms, made = losses(network, batch, autocast)
@@ -268,7 +293,7 @@ def main():
         if step % 200 == 0 or progress >= 1:
             evaluated.load_state_dict(average)
             print(step, round(elapsed), validate(evaluated, held_out, 96, autocast, out / "sheet.png"), flush=True)
-            save(out / "last.pt", network=network.state_dict(), optimizer=optimizer.state_dict(), step=step, average=average, elapsed=elapsed,
+            save(out / "last.pt", kind=o.network, without=o.without, network=network.state_dict(), optimizer=optimizer.state_dict(), step=step, average=average, elapsed=elapsed,
                  judges=judges and judges.state_dict(), judges_optimizer=judges and judges.optimizer.state_dict())
 
 

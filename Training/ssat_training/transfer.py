@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from .networks.ssat_live import Regions, light_of, softened
+from .networks.two_input import TwoInput
 
 FEWEST_LIP_PIXELS = 60
 SEEN_LIP_COLOUR = 0.1  # share of the lips' mean colour, as seen, in the colour of their paint: what is seen is surer than what is believed
@@ -25,16 +26,16 @@ class Warped:
 class Transfer:
     output_a: torch.Tensor  # a wearing b's makeup, [0, 1]
     output_b: torch.Tensor
-    makeup_a: torch.Tensor  # their own makeup maps
-    makeup_b: torch.Tensor
-    lips_a: torch.Tensor  # opacity and paint of their own lips, by cell
-    lips_b: torch.Tensor
-    warped_a: "Warped"  # b's maps at a's positions
-    warped_b: "Warped"
-    valid_a: torch.Tensor
-    valid_b: torch.Tensor
-    parsing_a: torch.Tensor  # 64x64
-    parsing_b: torch.Tensor
+    makeup_a: torch.Tensor = None  # their own makeup maps; this and the rest only where there is a correspondence
+    makeup_b: torch.Tensor = None
+    lips_a: torch.Tensor = None  # opacity and paint of their own lips, by cell
+    lips_b: torch.Tensor = None
+    warped_a: "Warped" = None  # b's maps at a's positions
+    warped_b: "Warped" = None
+    valid_a: torch.Tensor = None
+    valid_b: torch.Tensor = None
+    parsing_a: torch.Tensor = None  # 64x64
+    parsing_b: torch.Tensor = None
 
 
 def skin_colour(picture, parsing64):
@@ -112,6 +113,11 @@ def transfer(network, batch):
     network itself is given seen_pa, seen_pb (one-hot parsing) and seen_ua, seen_ub."""
     a, b = batch["a"] * 2 - 1, batch["b"] * 2 - 1
     pa, pb = batch["seen_pa"], batch["seen_pb"]
+    mask = MAKEUP_CLASSES.to(a)
+    inside_a, inside_b = ((p * mask).sum(1, keepdim=True) for p in (pa, pb))
+    if isinstance(network, TwoInput):
+        change_a, change_b = network(a, b)
+        return Transfer((batch["a"] + change_a * inside_a).float(), (batch["b"] + change_b * inside_b).float())
     features_a, key_a = network.encode(a, pa, batch["seen_ua"])
     features_b, key_b = network.encode(b, pb, batch["seen_ub"])
     parsing_a, parsing_b = F.avg_pool2d(pa, 4), F.avg_pool2d(pb, 4)
@@ -119,10 +125,9 @@ def transfer(network, batch):
     (makeup_a, lips_a), (makeup_b, lips_b) = network.makeup(a, features_a, skin_a), network.makeup(b, features_b, skin_b)
     valid_a, valid_b = makeup_positions(parsing_a), makeup_positions(parsing_b)
     to_a, to_b = network.correspondence(key_a, key_b, valid_a, valid_b)
-    mask = MAKEUP_CLASSES.to(a)
     warped_a, warped_b = warp(to_a, makeup_b, batch["ub"], parsing_b), warp(to_b, makeup_a, batch["ua"], parsing_a)
     regions_a, regions_b = regions(a, pa, b, pb, lips_b, valid_a), regions(b, pb, a, pa, lips_a, valid_b)
-    change_a = network.decode(features_a, warped_a.makeup, a, regions_a) * (pa * mask).sum(1, keepdim=True)
-    change_b = network.decode(features_b, warped_b.makeup, b, regions_b) * (pb * mask).sum(1, keepdim=True)
+    change_a = network.decode(features_a, warped_a.makeup, a, regions_a) * inside_a
+    change_b = network.decode(features_b, warped_b.makeup, b, regions_b) * inside_b
     outputs = (batch["a"] + change_a).float(), (batch["b"] + change_b).float()
     return Transfer(*outputs, makeup_a, makeup_b, lips_a, lips_b, warped_a, warped_b, valid_a, valid_b, parsing_a, parsing_b)

@@ -13,6 +13,9 @@ import torch.nn.functional as F
 SLOPE = 0.1
 CLASSES = 10  # background, skin, nose, eyes, brows, ears and neck, hair, upper lip, lower lip, mouth or anything in front
 UV_FEATURES = 13
+# Parts that an ablation trains without (`train_ssat --without`): the parsing and the UV features in the keys; what teaches the
+# correspondence; the UV features everywhere; the pairs with a known answer. The second and the last are left out by the training.
+ABLATIONS = ("correspondence", "semantic_loss", "uv_features", "painted_pairs")
 
 
 def convolution(inputs, outputs, kernel=3, stride=1):
@@ -299,8 +302,10 @@ def change_basis(maps, matrix):
 
 
 class SSATLive(nn.Module):
-    def __init__(self, width=32, semantic_width=16, makeup_channels=64, key_channels=64):
+    def __init__(self, width=32, semantic_width=16, makeup_channels=64, key_channels=64, without=()):
+        """`without`: some of `ABLATIONS`."""
         super().__init__()
+        self.without = frozenset(without)
         self.content_encoder = Encoder(3, width, 2)
         self.makeup_encoder = MakeupEncoder(width, semantic_width)
         self.semantic_encoder = Encoder(CLASSES, semantic_width, 0)
@@ -327,9 +332,14 @@ class SSATLive(nn.Module):
         """Features that the decoder reads again, and the normalized key of every 64x64 position."""
         content_fine, content = self.content_encoder(picture)
         semantic_fine, semantic = self.semantic_encoder(parsing)
-        semantic = torch.cat([semantic, uv_features(uv).to(semantic.dtype)], 1)
-        key = self.feature_fusion(content_fine, content, semantic)
+        features = uv_features(uv).to(semantic.dtype)
+        semantic = torch.cat([semantic, features * 0 if "uv_features" in self.without else features], 1)
+        key = self.feature_fusion(content_fine, content, self.seen_by_keys(semantic))
         return (content_fine, content, semantic_fine, semantic), key
+
+    def seen_by_keys(self, semantic):
+        """Of parsing and mesh; nothing where the correspondence is to come from the picture's content alone."""
+        return semantic * 0 if "correspondence" in self.without else semantic
 
     def makeup(self, picture, features, skin):
         """n x 64: 57 makeup features, opacity and paint of the skin, the picture's own 64x64 average colour (times 2): what is warped.

@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# From pictures to judged weights in three commands; run again after a kill, each goes on where it was.
+#
+#   Training/reproduce.sh data      landmarks and aligned crops
+#   Training/reproduce.sh train     the three networks, from nothing
+#   Training/reproduce.sh judge     exports over ../Models, builds, and prints every table of docs/quality.md
+#
+# W: where all of it goes (15 GB). PYTHON: with requirements.txt. The steps are those of README.md; smaller ones to try the script:
+#   W=/tmp/try LIMIT=200 PAIRS=12 HELD_OUT_PAIRS=8 DETECTOR=2 MESH=2 FIRST=2 ENCODER=2 SSAT=2 COUNT=2 MODELS=/tmp/models BINARY=... Training/reproduce.sh train
+set -euo pipefail
+cd "$(dirname "$0")"
+W=${W:-$PWD/../../reproduced}
+data=$(realpath ../../shared/data) clips=$(realpath ../../shared/clips)
+models=${MODELS:-../Models} fixtures=${FIXTURES:-../Tests/SSATCoreTests/Fixtures} kept=${KEPT:-checkpoints} count=${COUNT:-80}
+limit=(${LIMIT:+--limit $LIMIT})
+mkdir -p "$W/done"
+
+run() { echo "== $1"; "${PYTHON:-venv/bin/python}" -m "ssat_training.$@"; }
+once() { # once NAME COMMAND...: not again once it has ended well
+  local name=$1; shift
+  [ -e "$W/done/$name" ] || { run "$@"; touch "$W/done/$name"; }
+}
+
+prepare_data() {
+  once landmarks landmarks --data "$data" --out "$W/landmarks" "${limit[@]}"
+  once prepared prepare --landmarks "$W/landmarks" --out "$W/prepared"
+}
+
+train() {
+  run train_face_detector --landmarks "$W/landmarks" --noface "$data/noface" --out "$W/detector" --steps "${DETECTOR:-2500}"
+  run train_face_mesh --prepared "$W/prepared" --landmarks "$W/landmarks" --noface "$data/noface" --out "$W/mesh" --steps "${MESH:-5000}"
+  once unlabelled prepare_unlabelled --landmarks "$W/landmarks" --checkpoint "$W/mesh/last.pt" --out "$W/unlabelled" "${limit[@]}"
+  for shard in 0 1; do
+    once pairs_$shard pairs --prepared "$W/prepared,$W/unlabelled" --out "$W/pairs" --shard $shard --count "${PAIRS:-3500}"
+  done
+  once pairs_9 pairs --prepared "$W/prepared" --out "$W/pairs" --shard 9 --count "${HELD_OUT_PAIRS:-256}" --held-out
+  for shard in 0 1 9; do once seen_$shard seen_pairs --pairs "$W/pairs" --shard $shard --checkpoint "$W/mesh/last.pt"; done
+  # The makeup encoder learns apart once the encoders that it reads have learned something; then all, with the keys left alone.
+  run train_ssat --pairs "$W/pairs" --out "$W/first" --steps "${FIRST:-2500}"
+  run train_makeup_encoder --pairs "$W/pairs" --out "$W/encoder" --warm-start "$W/first/last.pt" --steps "${ENCODER:-1200}"
+  run train_ssat --pairs "$W/pairs" --out "$W/ssat" --warm-start "$W/encoder/last.pt" --steps "${SSAT:-5000}" --freeze-keys --rate 8e-4
+}
+
+judge() {
+  run export_mesh "$models"
+  for network in face_detector face_mesh; do
+    run export_face $network --checkpoint "$W/${network/face_/}/last.pt" --landmarks "$W/landmarks" --noface "$data/noface" \
+      --models "$models" --fixtures "$fixtures" --keep "$kept" ${COUNT:+--count 4}
+  done
+  run export_ssat --checkpoint "$W/ssat/last.pt" --pairs "$W/pairs" --models "$models" --fixtures "$fixtures" --keep "$kept/ssat_live.safetensors" ${COUNT:+--count 4}
+  local binary=${BINARY:-../.build/release/ssat-live}
+  [ -n "${BINARY:-}" ] || (cd .. && swift build -c release)
+  run evaluate --prepared "$W/prepared" --unlabelled "$W/unlabelled" --binary "$binary" --count "$count"
+  once groups prepare_unlabelled --packs faces_utk,faces_allages --held-out --landmarks "$W/landmarks" --checkpoint "$kept/face_mesh.safetensors" --out "$W/groups"
+  run evaluate_groups --prepared "$W/prepared,$W/groups" --binary "$binary" --count "${COUNT:-500}"
+  run presence --noface "$data/noface" --clips "$clips"/* --binary "$binary" ${COUNT:+--count $COUNT}
+  for clip in "$clips"/*; do
+    "$binary" apply "$clip" -r ../samples/plum.jpg -o "$W/made.mkv" -y --encoder ffv1 --progress none ${COUNT:+--duration 1}
+    run temporal "$clip" "$W/made.mkv"
+  done
+  run sheets --prepared "$W/prepared" --profile "$data/profile/images" --binary "$binary" --checkpoint "$kept/ssat_live.safetensors" --out "$W/sheets"
+}
+
+case ${1:-} in
+  data) prepare_data ;;
+  train) train ;;
+  judge) judge ;;
+  *) sed -n 2,9p reproduce.sh; exit 64 ;;
+esac
