@@ -5,7 +5,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PYTHON ?= python3
 BINARY = .build/release/ssat-live
 
-.PHONY: setup build demo test test-training test-webcam soak-webcam bench bench-kernels bench-peers install uninstall
+.PHONY: setup build demo test test-training test-webcam soak-webcam bench bench-kernels bench-peers bench-filter install uninstall
 
 setup:
 	@dpkg -s $(PACKAGES) >/dev/null 2>&1 || ($(SUDO) apt-get update -qq && DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -qq $(PACKAGES))
@@ -44,6 +44,10 @@ bench: build
 # Other runtimes beside ours, in turns. PYTHON has Benchmarks/requirements.txt.
 bench-peers: build
 	$(PYTHON) Benchmarks/peers.py
+
+# Sizes and numbers of faces, file and live, beside FFmpeg alone, in turns.
+bench-filter: build
+	python3 Benchmarks/filter.py
 
 install: build
 	install -D $(BINARY) $(DESTDIR)$(PREFIX)/bin/ssat-live
