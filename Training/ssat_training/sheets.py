@@ -23,6 +23,7 @@ from .seen_pairs import network_of as face_mesh_of
 from .splits import held_out
 
 GLASSES, HAT = 3, 14
+SHOWN = 8  # sources, and references
 PARTS = ("lips", "eyes", "skin", "brows")
 STRENGTHS = (0, 0.25, 0.5, 0.75, 1)
 
@@ -36,6 +37,8 @@ def tile(picture, text=""):
 
 
 def write(path, rows):
+    if not rows:
+        return print("nothing for", path)
     cv2.imwrite(str(path), np.vstack([np.hstack(row) for row in rows])[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])
 
 
@@ -45,7 +48,7 @@ class Studio:
     def __init__(self, faces, binary):
         self.faces, self.binary, self.count = faces, binary, 0
         random = np.random.default_rng(11)
-        self.sources, self.references = (random.choice(x, 8, replace=False) for x in (faces.bare, faces.made_up))
+        self.sources, self.references = (random.choice(x, min(SHOWN, len(x)), replace=False) for x in (faces.bare, faces.made_up))
 
     def picture(self, index):
         return unjittered(self.faces, index)[0]
