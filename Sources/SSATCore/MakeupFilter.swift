@@ -71,8 +71,8 @@ public final class MakeupFilter: @unchecked Sendable {
     private let predictions = PredictionPool()
     /// Whether a prediction serves for further frames while the face, moved along, looks the same. Set before the first frame.
     public var reusesPredictions = true
-    /// Of `finish`.
-    private let assembler = ChangeAssembler(), own = Scratch(), moved = Prediction()
+    /// Of `finish`: what it takes to use a prediction again.
+    private let assembler = ChangeAssembler(), ownScratch = Scratch(), moved = Prediction()
     /// Those that were given out, to be used again once nobody holds them.
     private var analyses: [Analysis] = []
     private var scratch: [Scratch] = []
@@ -224,14 +224,18 @@ public final class MakeupFilter: @unchecked Sendable {
 
     /// The change of a face that can do with its last prediction.
     private func repredict(_ view: FaceView, _ outfit: Outfit) {
-        guard let look = outfit.look, let prediction = view.track.prediction else { return }
-        outfit.recipe.weigh(view, zones, into: &own.weight, scratch: &own.soft)
-        prediction.limit(&own.weight, view.motion)
-        prediction.move(view.motion, for: own.weight, into: moved)
+        guard let look = outfit.look, let prediction = view.track.prediction else {
+            // Cannot be; what the view wore in another frame must not be shown in this one.
+            for i in view.change.indices { view.change[i] = 0 }
+            return
+        }
+        outfit.recipe.weigh(view, zones, into: &ownScratch.weight, scratch: &ownScratch.soft)
+        prediction.limit(&ownScratch.weight, view.motion)
+        prediction.move(view.motion, for: ownScratch.weight, into: moved)
         assembler.look(at: view.crop, classes: view.parsing)
         assembler.lay(look, on: view.colours, warped: moved.warped, paint: moved.paint)
-        moved.withMaps { assembler.assemble(gate: $0, head: $1, paint: moved.paint, weight: own.weight, change: &view.change) }
-        if outfit.recipe.tone > 0 { addTone(look, outfit.recipe, view, own) }
+        moved.withMaps { assembler.assemble(gate: $0, head: $1, paint: moved.paint, weight: ownScratch.weight, change: &view.change) }
+        if outfit.recipe.tone > 0 { addTone(look, outfit.recipe, view, ownScratch) }
     }
 
     /// Moves all skin (face, ears, neck) by the difference of the two skin colours.

@@ -51,9 +51,6 @@ final class FaceTracker: @unchecked Sendable {
     /// Below this at the first look, it is no face, or one that is looked at the wrong way round; and the same for what was refused before.
     private static let leastPresence: (first: Float, again: Float) = (0.05, 0.5)
 
-    private(set) var detectorRuns = 0
-    private(set) var meshRuns = 0
-
     /// - Parameter pool: where the views of `update` come from. Give them back.
     init(precision: Precision, policy: FacePolicy, pool: FaceViewPool, team: WorkerTeam? = nil) throws {
         self.pool = pool
@@ -193,7 +190,6 @@ final class FaceTracker: @unchecked Sendable {
         view.cropToFrame = cropToFrame
         view.crop.withUnsafeMutableBufferPointer { frame.sample(cropToFrame, size: 256, into: $0.baseAddress!, team: team) }
         mesh.run(view.crop)
-        meshRuns += 1
         view.presence = mesh.presence
         view.agreement = mesh.agreement
         if again {
@@ -264,7 +260,6 @@ final class FaceTracker: @unchecked Sendable {
 
     /// Fills `found`, in frame pixels.
     private func detect(_ frame: FrameView) {
-        detectorRuns += 1
         let scale = Float(max(frame.width, frame.height)) / 320
         let toFrame = Similarity(
             a: scale, b: 0, tx: (Float(frame.width) - 320 * scale) / 2 + 0.5 * scale - 0.5,
