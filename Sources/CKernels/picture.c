@@ -5,11 +5,11 @@
 #include <string.h>
 
 #include "clones.h"
+#include "interpolation.h"
 
 #pragma STDC FP_CONTRACT OFF
 
-// Forced inline, and called with constants for depth and number of samples: the inner loops have no branches then.
-#define INLINE static inline __attribute__((always_inline))
+// What is INLINE is called with constants for depth and number of samples.
 
 INLINE float sample_at(const ssat_frame *f, int p, int32_t x, int32_t y, int deep) {
   ptrdiff_t step = p ? f->chroma_step : 1;
@@ -340,20 +340,6 @@ void ssat_add_change(const ssat_frame *f, const ssat_similarity *t, int32_t size
   if (ssat_split_change(f, size, change, planes, bounds)) ssat_add_planes(f, t, size, planes, bounds, 0, 1, first_column);
 }
 
-// Where a pixel of a 256 x 256 crop comes from.
-INLINE void origin_of(const float *back, int32_t x, int32_t y, float *ox, float *oy) {
-  // Half-pixel centres, as everywhere between the two grids.
-  float cx = (x + 0.5f) * 0.25f - 0.5f, cy = (y + 0.5f) * 0.25f - 0.5f;
-  cx = cx < 0 ? 0 : cx > 62.99f ? 62.99f : cx, cy = cy < 0 ? 0 : cy > 62.99f ? 62.99f : cy;
-  int32_t x0 = (int32_t)cx, y0 = (int32_t)cy;
-  const float *a = back + (y0 * 64 + x0) * 2, *b = a + 128;
-  float fx = cx - x0, fy = cy - y0;
-  float dx = (a[0] + (a[2] - a[0]) * fx) * (1 - fy) + (b[0] + (b[2] - b[0]) * fx) * fy;
-  float dy = (a[1] + (a[3] - a[1]) * fx) * (1 - fy) + (b[1] + (b[3] - b[1]) * fx) * fy;
-  *ox = x + 4 * dx, *oy = y + 4 * dy;
-  *ox = *ox < 0 ? 0 : *ox > 254.99f ? 254.99f : *ox, *oy = *oy < 0 ? 0 : *oy > 254.99f ? 254.99f : *oy;
-}
-
 // Rows and columns beyond which there is no change.
 static void bounds_of(const float *change, int32_t box[4]) {
   box[0] = box[1] = 256, box[2] = box[3] = 0;
@@ -368,21 +354,16 @@ static void bounds_of(const float *change, int32_t box[4]) {
     }
 }
 
-static void smooth_pixel(float *change, const float *previous_change, const uint8_t *crop, const uint8_t *previous_crop, float ox, float oy,
-                         float calm) {
-  int32_t x0 = (int32_t)ox, y0 = (int32_t)oy, at = (y0 * 256 + x0) * 3;
-  float fx = ox - x0, fy = oy - y0, moved = 0, before[3];
-  float w[4] = {(1 - fx) * (1 - fy), fx * (1 - fy), (1 - fx) * fy, fx * fy};
-  const float *p = previous_change + at;
-  const uint8_t *q = previous_crop + at;
-  for (int c = 0; c < 3; c++) {
-    moved += fabsf((float)crop[c] - (q[c] * w[0] + q[c + 3] * w[1] + q[c + 768] * w[2] + q[c + 771] * w[3]));
-    before[c] = p[c] * w[0] + p[c + 3] * w[1] + p[c + 768] * w[2] + p[c + 771] * w[3];
-  }
+// `then`: where the pixel was.
+INLINE void smooth_pixel(float *change, const float *previous_change, const uint8_t *crop, const uint8_t *previous_crop, place then, float calm) {
+  float moved = 0, seen[3], worn[3];
+  between_bytes(previous_crop, 256, 3, then, seen);
+  between(previous_change, 256, 3, then, worn);
+  for (int c = 0; c < 3; c++) moved += fabsf((float)crop[c] - seen[c]);
   float alpha = calm + moved * (1 / 150.0f);
   if (alpha > 1) alpha = 1;
   for (int c = 0; c < 3; c++) {
-    float v = before[c] + alpha * (change[c] - before[c]);
+    float v = worn[c] + alpha * (change[c] - worn[c]);
     // What has left the mask fades at once where it is small: nothing lingers.
     change[c] = change[c] == 0 && fabsf(v) < 0.004f ? 0 : v;
   }
@@ -399,9 +380,9 @@ CLONES void ssat_smooth_change(float *change, float *previous_change, const uint
   for (int32_t y = y0; y < y1; y++)
     for (int32_t x = x0; x < x1; x++) {
       int32_t i = (y * 256 + x) * 3;
-      float ox, oy;
-      origin_of(back, x, y, &ox, &oy);
-      smooth_pixel(change + i, previous_change, crop + i, previous_crop, ox, oy, calm);
+      float by[2];
+      motion_at(back, (float)x, (float)y, 4, by);
+      smooth_pixel(change + i, previous_change, crop + i, previous_crop, place_of((float)x + 4 * by[0], (float)y + 4 * by[1], 256), calm);
     }
   memcpy(previous_change, change, (size_t)256 * 256 * 3 * sizeof(float));
   memcpy(previous_crop, crop, (size_t)256 * 256 * 3);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "clones.h"
+#include "interpolation.h"
 
 #pragma STDC FP_CONTRACT OFF
 
@@ -98,8 +99,6 @@ enum { COLOURS = 18, DIFFERENCE = 3, RELATIVE = 6, SOFT = 9, SKIN_PAINT = 12, LI
 
 // How far the face's own light shows on paint: its grain (on skin, on lips), its shading (on skin).
 static const float skin_grain = 0.7f, lip_grain = 0.9f, skin_shading = 0.5f;
-
-static float clamped(float x, float low, float high) { return x < low ? low : x > high ? high : x; }
 
 static float shading_of(float around, float skin_luma) {
   return 1 + skin_shading * (clamped(around / (skin_luma < 0.05f ? 0.05f : skin_luma), 0.5f, 1.6f) - 1);
@@ -251,36 +250,13 @@ CLONES void ssat_assemble_change(const float *gate, int32_t gate_row, int32_t ga
   }
 }
 
-static int32_t held(int32_t v, int32_t high) { return v < 0 ? 0 : v > high ? high : v; }
-
-// The four neighbours of a place, and how near it is to them.
-typedef struct {
-  int32_t x0, x1, y0, y1;
-  float fx, fy;
-} place;
-
-static inline place place_of(float x, float y, int32_t size) {
-  x = clamped(x, 0, (float)(size - 1)), y = clamped(y, 0, (float)(size - 1));
-  int32_t x0 = (int32_t)x, y0 = (int32_t)y;
-  return (place){x0, held(x0 + 1, size - 1), y0, held(y0 + 1, size - 1), x - (float)x0, y - (float)y0};
-}
-
-static inline __attribute__((always_inline)) void between(const float *map, int32_t size, const int32_t channels, place p, float *o) {
-  const float *a = map + (p.y0 * size + p.x0) * channels, *b = map + (p.y0 * size + p.x1) * channels;
-  const float *c = map + (p.y1 * size + p.x0) * channels, *d = map + (p.y1 * size + p.x1) * channels;
-  for (int32_t k = 0; k < channels; k++) {
-    float top = a[k] + (b[k] - a[k]) * p.fx, bottom = c[k] + (d[k] - c[k]) * p.fx;
-    o[k] = top + (bottom - top) * p.fy;
-  }
-}
-
-static inline __attribute__((always_inline)) void move_rows(const float *map, int32_t size, const int32_t channels, const float *back,
+INLINE void move_rows(const float *map, int32_t size, const int32_t channels, const float *back,
                                                             const int16_t *first, const int16_t *end, float *output) {
   float unit = (float)size / 64;
   for (int32_t y = 0; y < size; y++)
     for (int32_t x = first[y]; x < end[y]; x++) {
       float by[2];
-      between(back, 64, 2, place_of(((float)x + 0.5f) / unit - 0.5f, ((float)y + 0.5f) / unit - 0.5f, 64), by);
+      motion_at(back, (float)x, (float)y, unit, by);
       between(map, size, channels, place_of((float)x + by[0] * unit, (float)y + by[1] * unit, size), output + (y * size + x) * channels);
     }
 }

@@ -128,12 +128,8 @@ VNNI INLINE void gather(const ssat_attention_s8 *p, const uint8_t *weights, cons
     }
   }
   UNROLL for (int r = 0; r < rows; r++)
-    UNROLL for (int b = 0; b < 2; b++) {
-      int32_t at = c + b * 8;
-      __m256 mean = _mm256_div_ps(_mm256_cvtepi32_ps(acc[r][b]), _mm256_set1_ps(total[r]));
-      mean = _mm256_add_ps(_mm256_mul_ps(mean, _mm256_loadu_ps(p->value_scale + at)), _mm256_loadu_ps(p->value_offset + at));
-      _mm256_storeu_ps(output + (ptrdiff_t)r * p->value_channels + at, mean);
-    }
+    UNROLL for (int b = 0; b < 2; b++)
+      store_mean(p, acc[r][b], total[r], c + b * 8, output + (ptrdiff_t)r * p->value_channels);
 }
 
 // Four queries at a time share every load of a key or value.

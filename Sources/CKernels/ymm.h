@@ -92,4 +92,11 @@ AVX2 INLINE int32_t sum_of(__m256i v) {
   return _mm_cvtsi128_si32(_mm_add_epi32(h, _mm_shuffle_epi32(h, 0xb1)));
 }
 
+// The weighted mean of value channels from `at` on, of one query.
+AVX2 INLINE void store_mean(const ssat_attention_s8 *p, __m256i sums, float total, int32_t at, float *output) {
+  __m256 mean = _mm256_div_ps(_mm256_cvtepi32_ps(sums), _mm256_set1_ps(total));
+  mean = _mm256_add_ps(_mm256_mul_ps(mean, _mm256_loadu_ps(p->value_scale + at)), _mm256_loadu_ps(p->value_offset + at));
+  _mm256_storeu_ps(output + at, mean);
+}
+
 #endif

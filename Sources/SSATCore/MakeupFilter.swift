@@ -71,6 +71,7 @@ public final class MakeupFilter: @unchecked Sendable {
     private let predictions = PredictionPool()
     /// Whether a prediction serves for further frames while the face, moved along, looks the same. Set before the first frame.
     public var reusesPredictions = true
+    private var keepsPredictions: Bool { reusesPredictions && predictsAsideEvery == 0 }
     /// Of `finish`: what it takes to use a prediction again.
     private let assembler = ChangeAssembler(), ownScratch = Scratch(), moved = Prediction()
     /// Those that were given out, to be used again once nobody holds them.
@@ -147,7 +148,7 @@ public final class MakeupFilter: @unchecked Sendable {
         }
         if chooses { tracker.freePlace() }
         tracker.update(frame, time: time, into: &analysis.views)
-        if analysis.outfit.isWorn { decideWhatServes(analysis) }
+        if analysis.outfit.isWorn, keepsPredictions { decideWhatServes(analysis) }
         analysis.missesFace = tracker.missesFace
         tracker.writeOthers(into: &analysis.others)
         return analysis
@@ -156,7 +157,7 @@ public final class MakeupFilter: @unchecked Sendable {
     /// Which faces can do with what was predicted for them last.
     private func decideWhatServes(_ analysis: Analysis) {
         for view in analysis.views {
-            view.reusesPrediction = reusesPredictions && predictsAsideEvery == 0 && view.track.predictionKey.serves(view, analysis.outfit.look)
+            view.reusesPrediction = view.track.predictionKey.serves(view, analysis.outfit.look)
             if !view.reusesPrediction { view.track.predictionKey.set(view, analysis.outfit.look) }
         }
     }
@@ -175,7 +176,7 @@ public final class MakeupFilter: @unchecked Sendable {
     private func giveBack(_ analysis: Analysis) {
         for view in analysis.views {
             if let unused = view.prediction { predictions.give(unused) }
-            view.prediction = nil
+            (view.prediction, view.reusesPrediction) = (nil, false)
             pool.give(view)
         }
         analysis.views.removeAll(keepingCapacity: true)
@@ -215,9 +216,8 @@ public final class MakeupFilter: @unchecked Sendable {
             }
         }
         recipe.weigh(view, zones, into: &buffers.weight, scratch: &buffers.soft)
-        let keeps = reusesPredictions && predictsAsideEvery == 0
-        if keeps { view.prediction = predictions.take() }
-        network.encode(crop: view.crop, classes: view.parsing, uv: view.uvFeatures, for: buffers.weight, withMargin: keeps)
+        if keepsPredictions { view.prediction = predictions.take() }
+        network.encode(crop: view.crop, classes: view.parsing, uv: view.uvFeatures, for: buffers.weight, withMargin: keepsPredictions)
         network.transfer(look, on: view.colours, weight: buffers.weight, change: &view.change, keeping: view.prediction)
         if recipe.tone > 0 { addTone(look, recipe, view, buffers) }
     }
@@ -232,7 +232,7 @@ public final class MakeupFilter: @unchecked Sendable {
         outfit.recipe.weigh(view, zones, into: &ownScratch.weight, scratch: &ownScratch.soft)
         prediction.limit(&ownScratch.weight, view.motion)
         prediction.move(view.motion, for: ownScratch.weight, into: moved)
-        assembler.look(at: view.crop, classes: view.parsing)
+        assembler.look(at: view.crop, classes: view.parsing, average: view.average)
         assembler.lay(look, on: view.colours, warped: moved.warped, paint: moved.paint)
         moved.withMaps { assembler.assemble(gate: $0, head: $1, paint: moved.paint, weight: ownScratch.weight, change: &view.change) }
         if outfit.recipe.tone > 0 { addTone(look, outfit.recipe, view, ownScratch) }

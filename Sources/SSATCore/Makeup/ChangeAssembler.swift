@@ -29,9 +29,14 @@ final class ChangeAssembler {
     /// - Parameters:
     ///   - crop: 256x256x3 R'G'B' bytes.
     ///   - classes: 256x256 `FaceClass` values.
-    func look(at crop: UnsafePointer<UInt8>, classes: UnsafePointer<UInt8>) {
+    ///   - average: `ssat_average_blocks` of the crop, where it is known.
+    func look(at crop: UnsafePointer<UInt8>, classes: UnsafePointer<UInt8>, average known: [Float]? = nil) {
         self.crop.withUnsafeMutableBufferPointer { $0.baseAddress!.update(from: crop, count: $0.count) }
-        ssat_average_blocks(crop, &average)
+        if let known {
+            average.withUnsafeMutableBufferPointer { _ = $0.update(fromContentsOf: known) }
+        } else {
+            ssat_average_blocks(crop, &average)
+        }
         ssat_luma_around(average, &around, &scratch)
         for cell in 0..<64 * 64 { skin[cell] = FaceColours.count(inCell: cell, classes, FaceClass.isSkin) > 8 ? 1 : 0 }
         markLips(classes)

@@ -19,7 +19,6 @@ package final class Prediction: @unchecked Sendable {
     private var border: [Int] = []
     private var rows = WeightedRows()
     private var gateSpans = WeightedRows.Spans(size: 64), headSpans = WeightedRows.Spans(size: 128)
-    private static let everywhere = WeightedRows.Spans(size: 64)
 
     /// Pixels of the crop around the makeup that are computed with it, so that it may move by as much.
     static let margin = 4
@@ -63,8 +62,8 @@ package final class Prediction: @unchecked Sendable {
             }
             move(gate, Self.gateChannels, moved.gateSpans, &moved.gate)
             move(head, Self.headChannels, moved.headSpans, &moved.head)
-            move(warped, 3, Self.everywhere, &moved.warped)
-            move(paint, 4, Self.everywhere, &moved.paint)
+            move(warped, 3, .everywhere, &moved.warped)
+            move(paint, 4, .everywhere, &moved.paint)
         }
     }
 

@@ -1,3 +1,5 @@
+import CKernels
+
 /// What a face looked like when its change was predicted, and whether that prediction still serves.
 ///
 /// A prediction is moved along with the face (`Prediction.move`). The face's own pixels, the outline of its lips and what covers it are looked at
@@ -6,6 +8,8 @@
 struct PredictionKey {
     /// 64x64x3, the means of the crop's 4x4 blocks in [-1, 1].
     private var average = [Float](repeating: 0, count: 64 * 64 * 3)
+    /// The same, moved along with the face: scratch.
+    private var moved = [Float](repeating: 0, count: 64 * 64 * 3)
     /// Crop pixels.
     private(set) var landmarks = [SIMD2<Float>](repeating: .zero, count: 478)
     private weak var look: Look?
@@ -29,28 +33,16 @@ struct PredictionKey {
     mutating func serves(_ view: FaceView, _ look: Look?) -> Bool {
         age += 1
         guard let own = self.look, own === look, age <= Self.longest else { return false }
+        view.motion.withVectors { ssat_move_map(average, 64, 3, $0, WeightedRows.Spans.everywhere.first, WeightedRows.Spans.everywhere.end, &moved) }
         var sum: Float = 0, cells: Float = 0, many = 0, most = 0
         for cell in 0..<64 * 64 where view.uv[cell].x >= 0 {
-            let difference = difference(view, cell)
+            var difference: Float = 0
+            for c in cell * 3..<cell * 3 + 3 { difference += abs(view.average[c] - moved[c]) * (127.5 / 3) }
             sum += difference
             cells += 1
             if difference > 16 { many += 1 }
             if difference > 32 { most += 1 }
         }
         return cells > 0 && sum < Self.meanDifference * cells && many < Self.differing && most < Self.differingMuch
-    }
-
-    /// Of a cell from where it came from, in levels.
-    private func difference(_ view: FaceView, _ cell: Int) -> Float {
-        let from = SIMD2(Float(cell % 64), Float(cell / 64)) + view.motion.back[cell]
-        let p = pointwiseMin(pointwiseMax(from, .zero), SIMD2(62.99, 62.99)), x = Int(p.x), y = Int(p.y)
-        let fx = p.x - Float(x), fy = p.y - Float(y), corner = (y * 64 + x) * 3
-        var sum: Float = 0
-        for c in 0..<3 {
-            func at(_ index: Int) -> Float { average[corner + index * 3 + c] }
-            let before = (at(0) * (1 - fx) + at(1) * fx) * (1 - fy) + (at(64) * (1 - fx) + at(65) * fx) * fy
-            sum += abs(view.average[cell * 3 + c] - before)
-        }
-        return sum * (127.5 / 3)
     }
 }

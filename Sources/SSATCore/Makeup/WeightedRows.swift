@@ -27,6 +27,9 @@ struct WeightedRows {
     struct Spans {
         var first: [Int16], end: [Int16]
 
+        /// All of a map of 64x64.
+        static let everywhere = Spans(size: 64)
+
         init(size: Int) { (first, end) = ([Int16](repeating: 0, count: size), [Int16](repeating: Int16(size), count: size)) }
 
         /// What lies under the columns of `rows`.

@@ -1,0 +1,48 @@
+// Values between the cells of maps of floats, and the motion of a face, which is such a map.
+#ifndef SSAT_INTERPOLATION_H
+#define SSAT_INTERPOLATION_H
+
+#include <stdint.h>
+
+// Forced inline, and called with constants where a loop is to have no branches.
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE float clamped(float x, float low, float high) { return x < low ? low : x > high ? high : x; }
+
+// The four neighbours of a place in a square map, and how near it is to the right and lower ones.
+typedef struct {
+  int32_t x0, x1, y0, y1;
+  float fx, fy;
+} place;
+
+INLINE place place_of(float x, float y, int32_t size) {
+  x = clamped(x, 0, (float)(size - 1)), y = clamped(y, 0, (float)(size - 1));
+  int32_t x0 = (int32_t)x, y0 = (int32_t)y;
+  return (place){x0, x0 + 1 < size ? x0 + 1 : x0, y0, y0 + 1 < size ? y0 + 1 : y0, x - (float)x0, y - (float)y0};
+}
+
+INLINE void between(const float *map, int32_t size, const int32_t channels, place p, float *o) {
+  const float *a = map + (p.y0 * size + p.x0) * channels, *b = map + (p.y0 * size + p.x1) * channels;
+  const float *c = map + (p.y1 * size + p.x0) * channels, *d = map + (p.y1 * size + p.x1) * channels;
+  for (int32_t k = 0; k < channels; k++) {
+    float top = a[k] + (b[k] - a[k]) * p.fx, bottom = c[k] + (d[k] - c[k]) * p.fx;
+    o[k] = top + (bottom - top) * p.fy;
+  }
+}
+
+// The same of bytes.
+INLINE void between_bytes(const uint8_t *map, int32_t size, const int32_t channels, place p, float *o) {
+  const uint8_t *a = map + (p.y0 * size + p.x0) * channels, *b = map + (p.y0 * size + p.x1) * channels;
+  const uint8_t *c = map + (p.y1 * size + p.x0) * channels, *d = map + (p.y1 * size + p.x1) * channels;
+  for (int32_t k = 0; k < channels; k++) {
+    float top = a[k] + (b[k] - a[k]) * p.fx, bottom = c[k] + (d[k] - c[k]) * p.fx;
+    o[k] = top + (bottom - top) * p.fy;
+  }
+}
+
+// From a cell of a map to where it was, in such cells. `back`: 64x64x2, in cells of 64x64, of which a map has `unit` for each.
+INLINE void motion_at(const float *back, float x, float y, float unit, float by[2]) {
+  between(back, 64, 2, place_of((x + 0.5f) / unit - 0.5f, (y + 0.5f) / unit - 0.5f, 64), by);
+}
+
+#endif
