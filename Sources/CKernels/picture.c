@@ -354,13 +354,18 @@ static void bounds_of(const float *change, int32_t box[4]) {
     }
 }
 
+static bool is_bare(const float *change) { return change[0] == 0 && change[1] == 0 && change[2] == 0; }
+
 // `then`: where the pixel was.
 INLINE void smooth_pixel(float *change, const float *previous_change, const uint8_t *crop, const uint8_t *previous_crop, place then, float calm) {
   float moved = 0, seen[3], worn[3];
   between_bytes(previous_crop, 256, 3, then, seen);
   between(previous_change, 256, 3, then, worn);
   for (int c = 0; c < 3; c++) moved += fabsf((float)crop[c] - seen[c]);
-  float alpha = calm + moved * (1 / 150.0f);
+  // Differences of 4 levels are noise; those of 33 are another thing in its place.
+  float alpha = calm + (moved > 12 ? moved - 12 : 0) * (1 / 100.0f);
+  // A mouth that has closed is painted soon, and teeth that come up are bare soon.
+  if (is_bare(worn) != is_bare(change) && alpha < 0.7f) alpha = 0.7f;
   if (alpha > 1) alpha = 1;
   for (int c = 0; c < 3; c++) {
     float v = worn[c] + alpha * (change[c] - worn[c]);

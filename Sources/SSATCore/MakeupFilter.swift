@@ -111,8 +111,12 @@ public final class MakeupFilter: @unchecked Sendable {
         outfit = Outfit(look: look, recipe: recipe)
         zones = try FaceZones(Models.canonicalMesh())
         for _ in 0..<max(workers, 1) {
-            networks.append(try SSAT(weights: Models.ssatLive(precision), precision: precision))
-            networks.last?.team = team
+            if let first = networks.first {
+                networks.append(SSAT(sharingWeightsOf: first))
+            } else {
+                networks.append(try SSAT(weights: Models.ssatLive(precision), precision: precision, makesLooks: false))
+                networks[0].team = team
+            }
             scratch.append(Scratch())
         }
     }
@@ -196,7 +200,8 @@ public final class MakeupFilter: @unchecked Sendable {
 
     /// Takes over what was predicted aside, and begins anew when it is time. Faces that have worn something keep it meanwhile.
     private func moveOn(_ analysis: Analysis) {
-        predictor.collect { smooth($0.view, $0.outfit) }
+        // Predictions come seldom: they are not to take many to arrive.
+        predictor.collect { smooth($0.view, $0.outfit, calm: 0.5) }
         for view in analysis.views { view.keepsChange = !view.track.previousChange.isEmpty }
         framesSincePrediction += 1
         let isDue = framesSincePrediction >= predictsAsideEvery || analysis.views.contains { !$0.keepsChange }
@@ -291,7 +296,7 @@ public final class MakeupFilter: @unchecked Sendable {
     }
 
     /// Towards the previous change, moved along; from the start where the face wore another look, so that no frame mixes two.
-    private func smooth(_ view: FaceView, _ outfit: Outfit) {
+    private func smooth(_ view: FaceView, _ outfit: Outfit, calm: Float = 0.1) {
         let track = view.track!
         defer { track.previousLook = outfit.look }
         guard temporalSmoothing, track.previousChange.count == view.change.count, track.previousLook === outfit.look else {
@@ -299,7 +304,7 @@ public final class MakeupFilter: @unchecked Sendable {
             track.previousCrop = view.crop
             return
         }
-        view.step.withVectors { ssat_smooth_change(&view.change, &track.previousChange, view.crop, &track.previousCrop, $0, 0.2) }
+        view.step.withVectors { ssat_smooth_change(&view.change, &track.previousChange, view.crop, &track.previousCrop, $0, calm) }
     }
 
     /// Encodes a reference. `frame` holds the photo. For several, keep a `LookMaker`.

@@ -10,6 +10,7 @@ public struct EncoderOptions: Sendable {
     public var container: String?
     public var crf: Int?
     public var preset: String?
+    /// Of the encoder. 0: as many as the pipeline's workers, or what the encoder thinks right where there is no pipeline.
     public var threads = 0
     /// For streams that somebody looks at: no picture is held back, and one can join every two seconds.
     public var live = false

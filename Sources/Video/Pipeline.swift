@@ -143,8 +143,9 @@ public struct Pipeline<Filter: FrameFilter> {
         }
 
         let result = Count()
-        let options = options
-        thread("encode") {
+        var options = options
+        if options.threads == 0 { options.threads = max(workers, 1) }
+        thread("encode") { [options] in
             var encoder: Encoder?
             let pool = FramePool()
             while let item = ordered.pop() {

@@ -198,4 +198,19 @@ struct TestFrame {
         let i = (120 * 256 + 120) * 3, was = worn(8)[i]
         #expect(abs(bright[i] - (was + 0.25 * (0.2 - was))) < 1e-5)
     }
+
+    /// Where a mouth has closed over its teeth there was no paint a frame ago, where it has opened there is none now: neither waits long.
+    @Test func whatOpensOrClosesIsFollowedSoon() {
+        let crop = [UInt8](repeating: 100, count: 256 * 256 * 3), still = [Float](repeating: 0, count: 64 * 64 * 2)
+        var before = crop
+        let i = (128 * 256 + 128) * 3, paint: Float = 0.2
+        func smoothed(from was: Float, to now: Float) -> Float {
+            var change = [Float](repeating: now, count: crop.count), previous = [Float](repeating: was, count: crop.count)
+            ssat_smooth_change(&change, &previous, crop, &before, still, 0.1)
+            return change[i]
+        }
+        #expect(smoothed(from: 0, to: paint) > 0.6 * paint)
+        #expect(smoothed(from: paint, to: 0) < 0.4 * paint)
+        #expect(abs(smoothed(from: paint / 2, to: paint) - 0.55 * paint) < 1e-6)
+    }
 }

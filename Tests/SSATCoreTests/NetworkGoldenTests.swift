@@ -122,7 +122,10 @@ struct NetworkGoldenTests {
         let crops = try ["a", "b"].map { try golden.uint8s(named: "crop_\($0)", shape: nil) }
         let classes = try ["a", "b"].map { try golden.uint8s(named: "parsing_\($0)", shape: nil) }
         let uv = try ["a", "b"].map { try golden.floats(named: "uv_features_\($0)", shape: nil) }
-        let whole = try SSAT(weights: Models.ssatLive(.int8), precision: .int8), limited = try SSAT(weights: Models.ssatLive(.int8), precision: .int8)
+        let whole = try SSAT(weights: Models.ssatLive(.int8), precision: .int8)
+        // As a filter has them: without the makeup encoder, and sharing weights.
+        let first = try SSAT(weights: Models.ssatLive(.int8), precision: .int8, makesLooks: false)
+        let limited = SSAT(sharingWeightsOf: first)
         limited.team = threads > 1 ? WorkerTeam(count: threads) : nil
         whole.encode(crop: crops[1], classes: classes[1], uv: uv[1])
         let look = whole.makeLook()
@@ -144,6 +147,10 @@ struct NetworkGoldenTests {
             limited.encode(crop: crops[side], classes: part, uv: uv[side], for: weight)
             limited.transfer(look, on: whole.faceColours, weight: weight, change: &changes[1])
             #expect(changes[0] == changes[1], "round \(round)")
+            // Another face in the one that it shares with leaves it alone.
+            first.encode(crop: crops[1 - side], classes: classes[1 - side], uv: uv[1 - side], for: weight)
+            limited.transfer(look, on: whole.faceColours, weight: weight, change: &changes[1])
+            #expect(changes[0] == changes[1], "round \(round), again")
         }
     }
 

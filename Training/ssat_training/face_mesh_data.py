@@ -1,12 +1,14 @@
 """Examples for FaceMesh: aligned crops as the tracker makes them, with everything that webcams and people add.
 
 An example is (picture 256 x 256 x 3 R'G'B' bytes, parsing 256 x 256 of the eleven classes or 255 where unknown, landmarks
-478 x 2 in crop pixels or NaN, presence 0 or 1).
+478 x 2 in crop pixels or NaN, presence 0 or 1, None or a plain view of the same face: its picture and the 2 x 3 matrix that takes
+pixels of the example to pixels of it).
 """
 import cv2
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from . import covers
 from .alignment import frame_to_crop
 from .face_zones import MESH
 from .splits import held_out
@@ -14,7 +16,7 @@ from .splits import held_out
 SIZE, UNKNOWN = 256, 255
 # Label classes of the data to: background, skin, nose, eyes, brows, ears and neck, hair and hat, upper lip, lower lip, inner mouth, cover.
 CLASSES = np.array([0, 1, 2, 10, 3, 3, 4, 4, 5, 5, 9, 7, 8, 6, 6, 5, 5, 5, 0], np.uint8)
-COVER, GLASSES = 10, 3
+GLASSES = 3
 
 
 def crop(picture, matrix):
@@ -44,19 +46,6 @@ def relight(picture, random):
     if random.random() < 0.2:
         out = cv2.imdecode(cv2.imencode(".jpg", out, [cv2.IMWRITE_JPEG_QUALITY, int(random.integers(15, 60))])[1], cv2.IMREAD_COLOR)
     return out
-
-
-def cover(picture, parsing, random):
-    """Something in front of the face: a flat shape, or a piece of the picture itself (a hand's colours)."""
-    shape = (random.uniform(40, 216, 2) + random.normal(0, 35, (random.integers(4, 8), 2))).astype(np.int32)
-    mask = np.zeros((SIZE, SIZE), np.uint8)
-    cv2.fillPoly(mask, [cv2.convexHull(shape)], 1)
-    inside = mask > 0
-    if random.random() < 0.5:
-        picture[inside] = (picture[inside] * 0.15 + random.uniform(0, 255, 3) * 0.85).astype(np.uint8)
-    else:
-        picture[inside] = np.roll(picture, random.integers(60, 196, 2), (0, 1))[:, ::-1][inside]
-    parsing[inside] = COVER
 
 
 def misplacement(random):
@@ -104,28 +93,43 @@ class PreparedFaces:
             matrix = jitter(matrix, random, *misplacement(random))
         picture, parsing = crop(self.pictures[index], matrix), cv2.warpAffine(self.parsing[index], matrix, (SIZE, SIZE), flags=cv2.INTER_NEAREST)
         parsing = CLASSES[parsing]
-        if random is not None:
-            picture = relight(picture, random)
-            if random.random() < 0.25:
-                cover(picture, parsing, random)
         landmarks = self.landmarks[index, :, :2] @ matrix[:, :2].T + matrix[:, 2]
+        if random is not None:
+            self.dress(index, picture, parsing, landmarks, random)
+            picture = relight(picture, random)
         if random is not None and random.random() < 0.5:
             picture, parsing, landmarks = mirrored(picture, parsing, landmarks, self.opposite)
-        return picture, parsing, landmarks, 1.0
+        return picture, parsing, landmarks, 1.0, None
+
+    def dress(self, index, picture, parsing, landmarks, random):
+        """Puts glasses on some who wear none, then at times something before the face."""
+        if random.random() < 0.15 and index not in self.with_glasses:
+            covers.glasses(picture, parsing, landmarks, random)
+        put = random.random()
+        if put < 0.16:
+            covers.anything(picture, parsing, random)
+        elif put < 0.28:
+            covers.fingers(picture, parsing, random)
 
     def random(self, random):
         pool = self.with_glasses if len(self.with_glasses) and random.random() < 0.12 else self.ids
         return self.example(random.choice(pool), random)
 
 
-def landmarks_only(faces, random):
-    """A face of the unlabelled folders (`train_face_detector.Faces`): profile views, all ages, people in the wild."""
+def two_views(faces, random):
+    """A face of the unlabelled folders (`train_face_detector.Faces`): profile views, all ages, people in the wild. Its parsing is known
+    where something was laid over it only; elsewhere it must be that of the plain view, whatever light and misplacement do."""
     picture, points = faces.load(random.integers(len(faces)))
     full = np.full((478, 2), np.nan)
     full[: len(points)] = points
-    matrix = jitter(frame_to_crop(points), random, random.normal(0, 0.035, 2), random.normal(0, 0.1), random.normal(0, 0.25))
-    picture = relight(crop(picture, matrix)[..., ::-1].copy(), random)
-    return picture, np.full((SIZE, SIZE), UNKNOWN, np.uint8), full @ matrix[:, :2].T + matrix[:, 2], 1.0
+    plain = frame_to_crop(points)
+    matrix = jitter(plain, random, *misplacement(random))
+    seen = relight(crop(picture, matrix)[..., ::-1].copy(), random)
+    parsing = np.full((SIZE, SIZE), UNKNOWN, np.uint8)
+    if random.random() < 0.35:
+        covers.anything(seen, parsing, random)
+    back = np.vstack([plain, [0, 0, 1]]) @ np.linalg.inv(np.vstack([matrix, [0, 0, 1]]))
+    return seen, parsing, full @ matrix[:, :2].T + matrix[:, 2], 1.0, (crop(picture, plain)[..., ::-1], back[:2])
 
 
 def no_face(faces, backgrounds, random):
@@ -145,4 +149,4 @@ def no_face(faces, backgrounds, random):
             scale = random.choice([random.uniform(0.8, 1.6), random.uniform(-1.6, -0.9)])
             matrix = jitter(matrix, random, random.normal(0, 0.1, 2), scale, random.normal(0, 0.3))
     picture = relight(crop(picture, matrix)[..., ::-1].copy(), random)
-    return picture, np.full((SIZE, SIZE), UNKNOWN, np.uint8), np.full((478, 2), np.nan), 0.0
+    return picture, np.full((SIZE, SIZE), UNKNOWN, np.uint8), np.full((478, 2), np.nan), 0.0, None

@@ -1,5 +1,8 @@
 """Trains FaceMesh: landmarks, presence and parsing in one network. Resumes from its last checkpoint; logs to CSV; writes sheets.
 
+Faces without labels teach too (mean teacher, Tarvainen and Valpola 2017, arXiv 1703.01780): the averaged weights parse a plain view,
+the network must find the same in a view that is moved, relit, blurred or covered. What two frames of one face show is then parsed alike.
+
     python -m ssat_training.train_face_mesh --prepared DIR --landmarks DIR --noface DIR --out DIR --steps 4000
 """
 import argparse
@@ -15,7 +18,7 @@ import torch
 import torch.nn.functional as F
 
 from .checkpoint import save, weights
-from .face_mesh_data import UNKNOWN, PreparedFaces, landmarks_only, no_face
+from .face_mesh_data import SIZE, UNKNOWN, PreparedFaces, no_face, two_views
 from .networks.face_mesh import CLASSES, FaceMesh, from_notebook
 from .splits import held_out
 from .train_face_detector import Faces
@@ -27,33 +30,63 @@ COLOURS = np.random.default_rng(1).integers(40, 255, (CLASSES + 1, 3)).astype(np
 
 
 class Source:
-    """Mixes the kinds of examples: most with labels, some with landmarks only, some without a face."""
+    """Mixes the kinds of examples: most with labels, some in two views without, some without a face."""
 
     def __init__(self, o, validation):
         self.prepared, self.faces = PreparedFaces(o.prepared, validation), Faces(o.landmarks, validation)
         self.backgrounds = [b for b in sorted(glob.glob(f"{o.noface}/*")) if held_out(b) == validation]
 
     def batch(self, count, random):
-        kinds = random.choice(3, count, p=(0.68, 0.16, 0.16))
-        make = (lambda: self.prepared.random(random), lambda: landmarks_only(self.faces, random),
+        kinds = random.choice(3, count, p=(0.6, 0.27, 0.13))
+        make = (lambda: self.prepared.random(random), lambda: two_views(self.faces, random),
                 lambda: no_face(self.faces, self.backgrounds, random))
         return collate([make[k]() for k in kinds])
 
 
+def to_network(pictures):
+    return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+
+
 def collate(examples):
-    pictures, parsing, landmarks, presence = (np.stack(v) for v in zip(*examples))
-    picture = torch.from_numpy(pictures).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
-    return picture, torch.from_numpy(parsing).long(), torch.from_numpy((landmarks / 128 - 1).astype(np.float32)), torch.from_numpy(presence).float()
+    """Pictures n x 3 x 256 x 256, parsing, landmarks in -1...1, presence; which examples have a plain view, those, and for every pixel
+    of such an example where it lies in its plain view, -1...1."""
+    pictures, parsing, landmarks, presence, plain = zip(*examples)
+    paired = [k for k, p in enumerate(plain) if p is not None]
+    views = to_network([plain[k][0] for k in paired]) if paired else None
+    grids = torch.stack([grid(plain[k][1]) for k in paired]) if paired else None
+    return (to_network(pictures), torch.from_numpy(np.stack(parsing)).long(), torch.from_numpy((np.stack(landmarks) / 128 - 1).astype(np.float32)),
+            torch.tensor(presence), (paired, views, grids))
 
 
-def losses(network, batch, autocast):
-    picture, parsing, landmarks, presence = batch
+def grid(matrix):
+    y, x = np.mgrid[:SIZE, :SIZE]
+    there = np.stack([x, y, np.ones_like(x)], -1) @ matrix.T
+    return torch.from_numpy(((there + 0.5) * 2 / SIZE - 1).astype(np.float32))
+
+
+@torch.no_grad()
+def plain_parsing(teacher, views, grids, autocast):
+    """What the averaged weights parse in the plain views, laid where the examples show it; 0 in all classes outside of the plain view."""
+    with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+        scores = teacher(views.to(memory_format=torch.channels_last))[2]
+    return F.grid_sample(scores.float().softmax(1), grids, align_corners=False)
+
+
+def losses(network, batch, autocast, teacher):
+    picture, parsing, landmarks, presence, (paired, views, grids) = batch
     with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
         points, logit, scores = network(picture.to(memory_format=torch.channels_last))
+    scores = scores.float()
     known = torch.isfinite(landmarks)
     terms = {"landmarks": 10 * (points.float() - landmarks.nan_to_num())[known].abs().mean()}
     terms["presence"] = 0.3 * F.binary_cross_entropy_with_logits(logit.float(), presence)
-    terms["classes"], terms["overlap"] = parsing_losses(scores.float(), parsing)
+    terms["classes"], terms["overlap"] = parsing_losses(scores, parsing)
+    terms["two_views"] = torch.zeros(())
+    if paired:
+        wanted = plain_parsing(teacher, views, grids, autocast)
+        free = (parsing[paired] == UNKNOWN) & (wanted.sum(1) > 0.99)
+        error = -(wanted * scores[paired].log_softmax(1)).sum(1)
+        terms["two_views"] = 0.4 * (error * free).sum() / free.sum().clamp_min(1)
     return terms
 
 
@@ -72,11 +105,10 @@ def parsing_losses(scores, parsing):
 @torch.no_grad()
 def validate(network, prepared, negatives, count, autocast, sheet):
     """Landmark error over eye distance, IoU of every class, presence right on faces and on others; plain crops of held-out people."""
-    network.eval()
     confusion, errors, right, rows = np.zeros((CLASSES, CLASSES)), [], [], []
     for start in range(0, min(count, len(prepared.ids)), 16):
         examples = [prepared.example(i) for i in prepared.ids[start:start + 16]]
-        picture, parsing, landmarks, _ = collate(examples)
+        picture, parsing, landmarks, _, _ = collate(examples)
         with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
             points, logit, scores = network(picture.to(memory_format=torch.channels_last))
         classes = scores.argmax(1)
@@ -88,7 +120,6 @@ def validate(network, prepared, negatives, count, autocast, sheet):
             rows = [np.vstack([e[0], COLOURS[c], COLOURS[e[1]]]) for e, c in zip(examples[:8], classes.numpy())]
     wrong = [float((network(collate([e])[0])[1] < 0).item()) for e in negatives]
     cv2.imwrite(str(sheet), np.hstack(rows)[..., ::-1])
-    network.train()
     overlap = confusion.diagonal() / np.maximum(confusion.sum(0) + confusion.sum(1) - confusion.diagonal(), 1)
     return {"landmarks": round(float(np.mean(errors)), 4), "mIoU": round(float(overlap.mean()), 3), "IoU": np.round(overlap, 2).tolist(),
             "presence": [round(float(np.mean(right)), 3), round(float(np.mean(wrong)), 3)]}
@@ -96,10 +127,11 @@ def validate(network, prepared, negatives, count, autocast, sheet):
 
 def bfloat16_is_faster(source, size):
     """Measured, not assumed: machines differ."""
-    network, batch, seconds = FaceMesh().to(memory_format=torch.channels_last), source.batch(size, np.random.default_rng(0)), {}
+    network, teacher = (FaceMesh().to(memory_format=torch.channels_last) for _ in range(2))
+    batch, seconds = source.batch(size, np.random.default_rng(0)), {}
     for autocast in (False, True, False, True):
         start = time.time()
-        sum(losses(network, batch, autocast).values()).backward()
+        sum(losses(network, batch, autocast, teacher.eval()).values()).backward()
         seconds[autocast] = time.time() - start
     return seconds[True] < seconds[False]
 
@@ -134,8 +166,9 @@ def main():
         step, average, elapsed = state["step"], state["average"], state["elapsed"]
     elif o.warm_start:
         network.load_state_dict(weights(o.warm_start, from_notebook))
-    average = average or {k: v.clone() for k, v in network.state_dict().items()}
-    evaluated = FaceMesh().to(memory_format=torch.channels_last)
+    teacher = FaceMesh().to(memory_format=torch.channels_last).eval()
+    teacher.load_state_dict(average or network.state_dict())
+    average = teacher.state_dict()  # the very tensors of the teacher: averaging them in place moves it
     random, last = np.random.default_rng(step + 1), time.time()
     log = open(out / "log.csv", "a", newline="")
     progress = max(step / o.steps, elapsed / (3600 * o.hours))
@@ -144,7 +177,7 @@ def main():
             torch.set_num_threads(threads_available(o.threads))
         for group in optimizer.param_groups:
             group["lr"] = o.rate * min(1, (step + 1) / 100) * (0.5 + 0.5 * math.cos(math.pi * progress)) + 1e-5
-        terms = losses(network, source.batch(o.batch, random), autocast)
+        terms = losses(network, source.batch(o.batch, random), autocast, teacher)
         optimizer.zero_grad()
         sum(terms.values()).backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
@@ -155,13 +188,12 @@ def main():
         progress = max(step / o.steps, elapsed / (3600 * o.hours))
         decay = min(0.998, step / (step + 10))
         for k, v in network.state_dict().items():
-            average[k] = average[k].mul_(decay).add_(v, alpha=1 - decay) if v.dtype.is_floating_point else v.clone()
+            average[k].mul_(decay).add_(v, alpha=1 - decay) if v.dtype.is_floating_point else average[k].copy_(v)
         if step % 10 == 0 or step == 1:
             csv.writer(log).writerow([step, round(elapsed, 1)] + [f"{float(v.detach()):.5f}" for v in terms.values()])
             log.flush()
         if step % 200 == 0 or progress >= 1:
-            evaluated.load_state_dict(average)
-            print(step, round(elapsed), validate(evaluated, prepared, negatives, 128, autocast, out / "sheet.png"), flush=True)
+            print(step, round(elapsed), validate(teacher, prepared, negatives, 128, autocast, out / "sheet.png"), flush=True)
             save(out / "last.pt", network=network.state_dict(), optimizer=optimizer.state_dict(), step=step, average=average, elapsed=elapsed)
 
 

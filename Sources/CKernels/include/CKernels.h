@@ -146,6 +146,7 @@ void ssat_copy_channels(const void *input, ptrdiff_t input_row_stride, ptrdiff_t
                         ptrdiff_t output_row_stride, ptrdiff_t output_pixel_stride, int32_t width, int32_t height,
                         int32_t pixel_bytes);
 
+#include "CKernelsMotion.h"
 #include "CKernelsPicture.h"
 #include "CKernelsTransfer.h"
 

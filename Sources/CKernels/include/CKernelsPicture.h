@@ -43,7 +43,7 @@ void ssat_add_planes(const ssat_frame *frame, const ssat_similarity *crop_to_fra
                      const int32_t bounds[4], int32_t part, int32_t parts, int32_t first_column);
 
 /// Temporal smoothing in crop space, along the motion of the face, in place on `change`: previous + alpha (change - previous), where alpha rises
-/// from `calm` to 1 with the difference of the two crops. What is previous to a pixel is what was, bilinearly, where `back` leads: 64x64x2, from
+/// from `calm` to 1 with the difference of the two crops, and is 0.7 at least where one of the two changes is nothing. What is previous to a pixel is what was, bilinearly, where `back` leads: 64x64x2, from
 /// where a cell is to where it was, in cells. Both histories are updated. 256x256x3 everywhere.
 void ssat_smooth_change(float *change, float *previous_change, const uint8_t *crop, uint8_t *previous_crop, const float *back, float calm);
 

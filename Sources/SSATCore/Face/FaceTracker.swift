@@ -1,3 +1,4 @@
+import CKernels
 import Foundation
 
 /// Which faces get makeup.
@@ -45,6 +46,7 @@ final class FaceTracker: @unchecked Sendable {
     private var frameIndex = 0
     private var scratchCrop = [UInt8](repeating: 0, count: 256 * 256 * 3)
     private var scratchPicture = [UInt8](repeating: 0, count: 320 * 320 * 3)
+    private var motionScratch = [Float](repeating: 0, count: Int(SSAT_REFINE_SCRATCH))
     private let detectionInterval = 10
     /// Frame pixels; makeup on smaller faces could not be seen.
     private let smallestFace: Float = 24
@@ -292,6 +294,10 @@ final class FaceTracker: @unchecked Sendable {
         rasterizer.rasterize(view.landmarks, before: (track.predictionKey.landmarks, track.cropLandmarks))
         view.motion.fill(uv: rasterizer.uv) { rasterizer.origins[$0].lowHalf }
         view.step.fill(uv: rasterizer.uv) { rasterizer.origins[$0].highHalf }
+        ssat_halve_luma(view.crop, &view.luma)
+        view.motion.refine(now: view.luma, before: track.predictionKey.luma, scratch: &motionScratch)
+        view.step.refine(now: view.luma, before: track.cropLuma, scratch: &motionScratch)
+        track.cropLuma.withUnsafeMutableBufferPointer { _ = $0.update(fromContentsOf: view.luma) }
         track.cropLandmarks.withUnsafeMutableBufferPointer { _ = $0.update(fromContentsOf: view.landmarks) }
         view.uv.withUnsafeMutableBufferPointer { rasterizer.writeClosed($0.baseAddress!) }
         view.uvFeatures.withUnsafeMutableBufferPointer { rasterizer.writeFeatures($0.baseAddress!) }

@@ -11,6 +11,8 @@ package final class FaceView: @unchecked Sendable {
     var crop = [UInt8](repeating: 0, count: 256 * 256 * 3)
     /// 64x64x3, the means of the crop's 4x4 blocks in [-1, 1].
     var average = [Float](repeating: 0, count: 64 * 64 * 3)
+    /// 128x128, of the crop, 0 to 255.
+    var luma = [Float](repeating: 0, count: 128 * 128)
     package var parsing = [UInt8](repeating: 0, count: 256 * 256)
     var uvFeatures = [Float](repeating: 0, count: 64 * 64 * 13)
     /// Of every cell, the holes of the mesh closed; -1 outside.

@@ -1,3 +1,5 @@
+import CKernels
+
 /// How the cells of a face have moved within its crop since another frame: by the mesh, carried on into its holes and beyond its edge.
 struct MotionField {
     /// 64x64: from where a cell is to where it was, in cells.
@@ -17,6 +19,16 @@ struct MotionField {
             above = y
         }
         if above == nil { for cell in 0..<64 * 64 { back[cell] = .zero } }
+    }
+
+    /// Corrected by the two pictures themselves (`ssat_refine_motion`): landmarks waver from frame to frame by more than the face moves.
+    /// - Parameters:
+    ///   - now, before: luma of both crops, 128x128.
+    ///   - scratch: SSAT_REFINE_SCRATCH values.
+    mutating func refine(now: [Float], before: [Float], scratch: inout [Float]) {
+        back.withUnsafeMutableBufferPointer { back in
+            back.withMemoryRebound(to: Float.self) { ssat_refine_motion(now, before, $0.baseAddress!, &scratch) }
+        }
     }
 
     /// `back` as kernels want it: 64x64x2.

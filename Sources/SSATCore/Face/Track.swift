@@ -1,9 +1,13 @@
+import CKernels
+
 /// A face followed over time: its id and temporal state. Touched by the sequential stages only.
 final class Track: @unchecked Sendable {
     let id: Int
     var landmarks: [SIMD2<Float>]  // frame pixels, smoothed
     /// Of its last frame, in pixels of that frame's crop. Touched by `analyze` only.
     var cropLandmarks = [SIMD2<Float>](repeating: .zero, count: 478)
+    /// Luma of that crop, 128x128. Touched by `analyze` only.
+    var cropLuma = [Float](repeating: 0, count: 128 * 128)
     var filter = OneEuroFilter()
     var lastSeen: Double
     var colours: FaceColours?
@@ -23,11 +27,14 @@ final class Track: @unchecked Sendable {
         lastSeen = time
     }
 
-    /// The last change for a new crop, nothing where makeup does not go now.
+    /// The last change for a new crop, moved along with the face, nothing where makeup does not go now.
     func moveChange(to view: FaceView) {
-        for i in 0..<256 * 256 {
-            let takes = !FaceClass.refusesMakeup[Int(view.parsing[i])]
-            for c in i * 3..<i * 3 + 3 { view.change[c] = takes ? previousChange[c] : 0 }
+        let all = WeightedRows.Spans.everyPixel
+        view.step.withVectors { ssat_move_map(previousChange, 256, 3, $0, all.first, all.end, &view.change) }
+        previousChange.withUnsafeMutableBufferPointer { _ = $0.update(fromContentsOf: view.change) }
+        previousCrop.withUnsafeMutableBufferPointer { _ = $0.update(fromContentsOf: view.crop) }
+        for i in 0..<256 * 256 where FaceClass.refusesMakeup[Int(view.parsing[i])] {
+            for c in i * 3..<i * 3 + 3 { view.change[c] = 0 }
         }
     }
 

@@ -12,6 +12,8 @@ struct PredictionKey {
     private var moved = [Float](repeating: 0, count: 64 * 64 * 3)
     /// Crop pixels.
     private(set) var landmarks = [SIMD2<Float>](repeating: .zero, count: 478)
+    /// 128x128, of the crop.
+    private(set) var luma = [Float](repeating: 0, count: 128 * 128)
     private weak var look: Look?
     /// Frames since.
     private var age = 0
@@ -26,6 +28,7 @@ struct PredictionKey {
     mutating func set(_ view: FaceView, _ look: Look?) {
         average.withUnsafeMutableBufferPointer { _ = $0.update(fromContentsOf: view.average) }
         landmarks.withUnsafeMutableBufferPointer { _ = $0.update(fromContentsOf: view.landmarks) }
+        luma.withUnsafeMutableBufferPointer { _ = $0.update(fromContentsOf: view.luma) }
         (self.look, age) = (look, 0)
     }
 

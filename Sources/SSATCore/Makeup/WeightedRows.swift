@@ -29,6 +29,8 @@ struct WeightedRows {
 
         /// All of a map of 64x64.
         static let everywhere = Spans(size: 64)
+        /// All of a crop.
+        static let everyPixel = Spans(size: 256)
 
         init(size: Int) { (first, end) = ([Int16](repeating: 0, count: size), [Int16](repeating: Int16(size), count: size)) }
 

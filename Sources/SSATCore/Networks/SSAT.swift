@@ -3,11 +3,13 @@ import Foundation
 
 /// The live SSAT network: encoders, fusion, correspondence and decoder over 256x256 aligned crops.
 ///
-/// Threads: one instance per thread; create several for several frames at once. Weights are packed per instance.
+/// Threads: one instance per thread; create several for several frames at once, which may share their weights.
 package final class SSAT: @unchecked Sendable {
     package static let size = 256
 
     let network: Network
+    /// What `network` was built by: another one is built for an instance that shares the weights.
+    private let builder: NetworkBuilder
     /// Who shares the work; nil: this thread alone.
     package var team: WorkerTeam? { didSet { network.team = team } }
     /// Whether all of the crop that was encoded last is there.
@@ -17,7 +19,9 @@ package final class SSAT: @unchecked Sendable {
     private let precision: Precision
     private let temperature: Float
     private let kernels: UnsafePointer<ssat_kernels>
-    private let picture, parsing, uvFeatures, keys, skinMap, makeupFeatures, makeup, colours, gate, head: Tensor
+    private let picture, parsing, uvFeatures, keys, makeup, colours, gate, head: Tensor
+    /// What `makeLook` needs, where it was asked for.
+    private let reference: (skinMap: Tensor, makeupFeatures: Tensor)?
     package let correspondence = Box()
 
     private let assembler = ChangeAssembler()
@@ -33,8 +37,9 @@ package final class SSAT: @unchecked Sendable {
     /// Hides the correspondence type from the package interface.
     package final class Box { let value = SymmetricCorrespondence() }
 
+    /// - Parameter makesLooks: whether references are encoded, too; the makeup encoder is most of the memory.
     /// - Throws: `SafetensorsError` when the weights lack a layer or have another shape.
-    package init(weights: Safetensors, precision: Precision, instructionSet: InstructionSet = .current) throws {
+    package init(weights: Safetensors, precision: Precision, instructionSet: InstructionSet = .current, makesLooks: Bool = true) throws {
         self.precision = precision
         kernels = instructionSet.kernels ?? InstructionSet.reference.kernels!
         temperature = try weights.floats(named: "temperature", shape: [1])[0]
@@ -49,8 +54,13 @@ package final class SSAT: @unchecked Sendable {
         let semantic = try SemanticEncoder(parsing: parsing, uvFeatures: uvFeatures, into: &builder)
         keys = try FeatureFusion(content: content, semantic: semantic, uvFeatures: uvFeatures, into: &builder).keys
         encoding = 0..<builder.stepCount
-        skinMap = builder.input(height: 64, width: 64, channels: 3, quantization: Quantization(scale: 1 / 127, zeroPoint: 128))
-        makeupFeatures = try MakeupEncoder(picture: picture, content: content, semantic: semantic, skin: skinMap, into: &builder).features
+        if makesLooks {
+            let skin = builder.input(height: 64, width: 64, channels: 3, quantization: Quantization(scale: 1 / 127, zeroPoint: 128))
+            reference = (
+                skin, try MakeupEncoder(picture: picture, content: content, semantic: semantic, skin: skin, into: &builder).features)
+        } else {
+            reference = nil
+        }
         makeupEncoding = encoding.upperBound..<builder.stepCount
         makeup = builder.input(
             height: 64, width: 64, channels: 64, quantization: try builder.quantization("decoder.makeup"))
@@ -61,9 +71,20 @@ package final class SSAT: @unchecked Sendable {
         head = decoder.head
         decoding = makeupEncoding.upperBound..<builder.stepCount
         network = builder.build()
-        guard makeupFeatures.channels == MakeupEncoder.lipPaint.upperBound, gate.channels == Decoder.gateCount, head.channels == 12 else {
-            throw SafetensorsError.malformed("SSAT weights", "\(makeupFeatures.channels) makeup features, \(gate.channels) gates, \(head.channels) head values")
+        self.builder = builder
+        let features = reference?.makeupFeatures.channels ?? MakeupEncoder.lipPaint.upperBound
+        guard features == MakeupEncoder.lipPaint.upperBound, gate.channels == Decoder.gateCount, head.channels == 12 else {
+            throw SafetensorsError.malformed("SSAT weights", "\(features) makeup features, \(gate.channels) gates, \(head.channels) head values")
         }
+    }
+
+    /// Another one with memory of its own for what it computes.
+    package init(sharingWeightsOf other: SSAT) {
+        (builder, precision, temperature, kernels) = (other.builder, other.precision, other.temperature, other.kernels)
+        (encoding, makeupEncoding, decoding) = (other.encoding, other.makeupEncoding, other.decoding)
+        (picture, parsing, uvFeatures, keys) = (other.picture, other.parsing, other.uvFeatures, other.keys)
+        (makeup, colours, gate, head, reference) = (other.makeup, other.colours, other.gate, other.head, other.reference)
+        network = builder.build()
     }
 
     /// Content, semantics and keys of a crop.
@@ -115,6 +136,7 @@ package final class SSAT: @unchecked Sendable {
 
     /// The look of the crop that was encoded last, all of it.
     package func makeLook() -> Look {
+        guard let (skinMap, makeupFeatures) = reference else { preconditionFailure("made for faces only") }
         precondition(isWhole, "a look needs the whole crop")
         let face = faceColours, own = face.skin
         withUnsafeBytes(of: (own.x, own.y, own.z)) {
@@ -136,11 +158,11 @@ package final class SSAT: @unchecked Sendable {
         SymmetricCorrespondence.normalize(
             network.floats(keys), rowStride: keys.rowStride, pixelStride: keys.pixelStride, positions: positions,
             into: &normalized)
-        return Look(keys: normalized, values: values, colours: face, lipPaint: lipPaint())
+        return Look(keys: normalized, values: values, colours: face, lipPaint: lipPaint(makeupFeatures))
     }
 
     /// Mean of what the lips of the crop that was encoded last wear, every cell by its share of lips; nothing where none show.
-    private func lipPaint() -> SIMD4<Float> {
+    private func lipPaint(_ makeupFeatures: Tensor) -> SIMD4<Float> {
         let features = network.floats(makeupFeatures)
         var sum = SIMD4<Float>.zero, total: Float = 0
         for cell in 0..<64 * 64 {
@@ -219,7 +241,8 @@ package final class SSAT: @unchecked Sendable {
     package func rawGate(_ y: Int, _ x: Int, _ c: Int) -> Float { network.floats(gate)[y * gate.rowStride + x * gate.pixelStride + c] }
     package func rawHead(_ y: Int, _ x: Int, _ c: Int) -> Float { network.floats(head)[y * head.rowStride + x * head.pixelStride + c] }
     package func rawMakeup(_ y: Int, _ x: Int, _ c: Int) -> Float {
-        network.floats(makeupFeatures)[y * makeupFeatures.rowStride + x * makeupFeatures.pixelStride + c]
+        let features = reference!.makeupFeatures
+        return network.floats(features)[y * features.rowStride + x * features.pixelStride + c]
     }
 
     private func store(_ values: UnsafePointer<Float>, _ count: Int, _ tensor: Tensor, _ y: Int, _ x: Int) {

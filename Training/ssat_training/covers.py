@@ -1,0 +1,126 @@
+"""What is in front of a face: shapes, fingers, glasses. Drawn on crops (`face_mesh_data`), with their place in the parsing.
+
+Few people of the labelled photos wear glasses (5 %), and none of the data says where a hand lies; these are drawn so that both are known.
+"""
+import cv2
+import numpy as np
+
+from .face_zones import MESH
+
+SKIN, EYES, BROWS, NOSE, HAIR, COVER = 1, 3, 4, 2, 6, 10
+FRACTION = 4  # bits of a pixel's fraction in OpenCV's polygons
+POSITION = np.load(MESH)["position"]  # 468 vertices; the outer corners of the eyes are 1 apart, about 90 mm
+
+
+def anything(picture, parsing, random):
+    """A flat shape, or a piece of the picture itself."""
+    size = picture.shape[0]
+    shape = (random.uniform(0.16 * size, 0.84 * size, 2) + random.normal(0, 0.14 * size, (random.integers(4, 8), 2))).astype(np.int32)
+    mask = np.zeros((size, size), np.uint8)
+    cv2.fillPoly(mask, [cv2.convexHull(shape)], 1)
+    inside = mask > 0
+    if random.random() < 0.5:
+        picture[inside] = (picture[inside] * 0.15 + random.uniform(0, 255, 3) * 0.85).astype(np.uint8)
+    else:
+        picture[inside] = np.roll(picture, random.integers(60, 196, 2), (0, 1))[:, ::-1][inside]
+    parsing[inside] = COVER
+
+
+def fingers(picture, parsing, random):
+    """One to four fingers of the person's own skin, from anywhere but above, mostly across the lower face."""
+    size, skin = picture.shape[0], parsing == SKIN
+    if skin.sum() < 500:
+        return
+    colour = np.median(picture[skin], axis=0) * random.uniform(0.8, 1.15) * random.uniform(0.95, 1.05, 3)
+    tip = size * np.array([random.uniform(0.3, 0.7), random.uniform(0.45, 0.85)])
+    angle = random.uniform(-0.15, np.pi + 0.15)  # where the hand comes from; the picture's y points down
+    along = np.array([np.cos(angle), np.sin(angle)])
+    width = size * random.uniform(0.07, 0.11)
+    for _ in range(random.integers(1, 5)):
+        finger(picture, parsing, colour * random.uniform(0.93, 1.07), tip, along, width / 2, random)
+        tip = tip + width * random.uniform(0.9, 1.1) * np.array([-along[1], along[0]]) + along * random.normal(0, 0.3 * width)
+        turn = random.normal(0, 0.06)
+        along = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]) @ along
+
+
+def finger(picture, parsing, colour, tip, along, radius, random):
+    """A rod with a round end, lit as one: dark at its edges, wrinkled at its joints, with a nail at times."""
+    size = picture.shape[0]
+    y, x = np.mgrid[:size, :size] - tip[::-1, None, None]
+    length, across = x * along[0] + y * along[1], x * -along[1] + y * along[0]
+    distance = np.hypot(np.minimum(length, 0), across) / (radius * (1 + 0.12 * np.minimum(np.maximum(length, 0) / (4 * radius), 1)))
+    light = 0.6 + 0.4 * np.sqrt(np.clip(1 - distance**2, 0, 1)) + random.uniform(-0.15, 0.15) * across / radius
+    joint = random.uniform(2, 3) * radius
+    light = light - 0.08 * np.exp(-(((length % joint) / (0.12 * radius)) ** 2)) * (length > radius)
+    shaded = colour * light[..., None]
+    if random.random() < 0.4:
+        nail = ((length - 0.1 * radius) / (0.75 * radius)) ** 2 + (across / (0.55 * radius)) ** 2 < 1
+        shaded[nail] = shaded[nail] * 0.4 + 0.6 * random.uniform(0.6, 1.2, 3) * colour
+    shaded += random.normal(0, 2, (size, size, 1))
+    alpha = np.clip((1 - distance) * radius + 0.5, 0, 1)[..., None]
+    picture[:] = np.clip(picture * (1 - alpha) + shaded * alpha, 0, 255).astype(np.uint8)
+    parsing[alpha[..., 0] > 0.5] = COVER
+
+
+def projection(landmarks):
+    """4 x 2: takes (x, y, z, 1) of the canonical mesh to the crop, by least squares over the whole mesh."""
+    points = np.hstack([POSITION, np.ones((len(POSITION), 1))])
+    return np.linalg.lstsq(points, landmarks[: len(POSITION)], rcond=None)[0]
+
+
+def glasses(picture, parsing, landmarks, random):
+    """Spectacles or sunglasses of any shape, in perspective; hair falls over them. As people label them: the whole lens counts, but not
+    the eyes and brows that are seen through it, nor the nose."""
+    if not np.isfinite(landmarks[: len(POSITION)]).all():
+        return
+    to_crop, size = projection(landmarks), picture.shape[0]
+    centre = np.array([random.uniform(0.33, 0.39), random.uniform(-0.1, 0.02)])
+    half = np.array([random.uniform(0.24, 0.33), random.uniform(0.13, 0.29)])
+    half[0] = min(half[0], centre[0] - 0.04)
+    exponent, thickness = random.uniform(1.8, 6), random.uniform(0.008, 0.07) if random.random() < 0.8 else 0.004
+    dark = random.random() < 0.4
+    tint, opacity = random.uniform(0, 60, 3) if dark else random.uniform(100, 255, 3), random.uniform(0.6, 1) if dark else random.uniform(0, 0.2)
+    lens, frame = (np.zeros((size, size), np.uint8) for _ in range(2))
+
+    def draw(mask, points, closed, wide):
+        there = np.hstack([points, np.ones((len(points), 1))]) @ to_crop
+        there = np.round(there * 2**FRACTION).astype(np.int32)
+        pixels = max(1, int(round(wide * np.linalg.norm(to_crop[0]))))
+        if closed and wide == 0:
+            cv2.fillPoly(mask, [there], 255, cv2.LINE_AA, FRACTION)
+        else:
+            cv2.polylines(mask, [there], closed, 255, pixels, cv2.LINE_AA, FRACTION)
+
+    around = np.linspace(0, 2 * np.pi, 48, endpoint=False)
+    for side in (-1, 1):
+        rim = np.sign(np.stack([np.cos(around), np.sin(around)], 1)) * np.abs(np.stack([np.cos(around), np.sin(around)], 1)) ** (2 / exponent)
+        flat = (rim * half + centre) * [side, 1]
+        rim = np.column_stack([flat, 0.27 - 0.25 * flat[:, 0] ** 2])
+        draw(lens, rim, True, 0)
+        draw(frame, rim, True, thickness)
+        outer = np.array([side * (centre[0] + half[0]), centre[1] + 0.4 * half[1], 0.27 - 0.25 * (centre[0] + half[0]) ** 2])
+        ear = np.array([side * 0.8, centre[1] + 0.05, -0.55])
+        if side * ((np.append(ear, 1) - np.append(outer, 1)) @ to_crop)[0] > 0:  # else behind the head
+            draw(frame, np.stack([outer, ear]), False, thickness * 1.2)
+    inner, up = centre[0] - half[0], centre[1] + random.uniform(0, 0.6) * half[1]
+    draw(frame, np.array([[-inner, up, 0.3], [-inner / 3, up + 0.03, 0.33], [inner / 3, up + 0.03, 0.33], [inner, up, 0.3]]), False, max(0.02, thickness))
+
+    shown = (parsing != HAIR)[..., None]
+    glass = lens[..., None] / 255 * shown * (opacity - (random.uniform(0, 0.4) * np.linspace(0, 1, size)[:, None, None] if dark else 0))
+    reflection = lens[..., None] / 255 * shown * shine(size, random)
+    metal = frame[..., None] / 255 * shown
+    colour = random.uniform(0, 70, 3) if random.random() < 0.6 else random.uniform(0, 255, 3)
+    seen = picture * (1 - glass) + tint * glass
+    seen = seen * (1 - reflection) + 255 * reflection
+    picture[:] = np.clip(seen * (1 - metal) + colour * metal, 0, 255).astype(np.uint8)
+    through = np.isin(parsing, (NOSE, HAIR) if dark else (NOSE, HAIR, EYES, BROWS))
+    parsing[((lens > 127) & ~through) | ((frame > 127) & shown[..., 0] & (parsing != NOSE))] = COVER
+
+
+def shine(size, random):
+    """How much a lens mirrors, size x size x 1: mostly nothing, else a soft streak."""
+    if random.random() < 0.6:
+        return np.zeros((size, size, 1))
+    y, x = np.mgrid[:size, :size] / size
+    across = (x - 0.5) * np.cos(angle := random.uniform(0, np.pi)) + (y - 0.4) * np.sin(angle)
+    return (random.uniform(0.2, 0.9) * np.exp(-(((across - random.normal(0, 0.15)) / random.uniform(0.02, 0.1)) ** 2)))[..., None]
