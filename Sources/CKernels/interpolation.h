@@ -30,16 +30,6 @@ INLINE void between(const float *map, int32_t size, const int32_t channels, plac
   }
 }
 
-// The same of bytes.
-INLINE void between_bytes(const uint8_t *map, int32_t size, const int32_t channels, place p, float *o) {
-  const uint8_t *a = map + (p.y0 * size + p.x0) * channels, *b = map + (p.y0 * size + p.x1) * channels;
-  const uint8_t *c = map + (p.y1 * size + p.x0) * channels, *d = map + (p.y1 * size + p.x1) * channels;
-  for (int32_t k = 0; k < channels; k++) {
-    float top = a[k] + (b[k] - a[k]) * p.fx, bottom = c[k] + (d[k] - c[k]) * p.fx;
-    o[k] = top + (bottom - top) * p.fy;
-  }
-}
-
 // From a cell of a map to where it was, in such cells. `back`: 64x64x2, in cells of 64x64, of which a map has `unit` for each.
 INLINE void motion_at(const float *back, float x, float y, float unit, float by[2]) {
   between(back, 64, 2, place_of((x + 0.5f) / unit - 0.5f, (y + 0.5f) / unit - 0.5f, 64), by);

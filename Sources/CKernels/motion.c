@@ -120,3 +120,11 @@ CLONES void ssat_refine_motion(const float *now, const float *before, float *bac
     even_out(w, back);
   }
 }
+
+void ssat_move_labels(const uint8_t *labels, const float *back, uint8_t *output) {
+  for (int32_t cell = 0; cell < MAP; cell++) {
+    int32_t x = cell % CELLS * 4, y = cell / CELLS * 4;
+    int32_t u = (int32_t)(clamped((float)x + 4 * back[2 * cell], 0, 252) + 0.5f), v = (int32_t)(clamped((float)y + 4 * back[2 * cell + 1], 0, 252) + 0.5f);
+    for (int32_t k = 0; k < 4; k++) memcpy(output + (y + k) * 256 + x, labels + (v + k) * 256 + u, 4);
+  }
+}

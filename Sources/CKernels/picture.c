@@ -354,24 +354,82 @@ static void bounds_of(const float *change, int32_t box[4]) {
     }
 }
 
-static bool is_bare(const float *change) { return change[0] == 0 && change[1] == 0 && change[2] == 0; }
+// Where the pixels of a stretch of a crop were: the pixel up and left of each, and how near its neighbours are.
+typedef struct {
+  int32_t pixel[STRETCH];
+  float fx[STRETCH], fy[STRETCH];
+} origins;
 
-// `then`: where the pixel was.
-INLINE void smooth_pixel(float *change, const float *previous_change, const uint8_t *crop, const uint8_t *previous_crop, place then, float calm) {
-  float moved = 0, seen[3], worn[3];
-  between_bytes(previous_crop, 256, 3, then, seen);
-  between(previous_change, 256, 3, then, worn);
-  for (int c = 0; c < 3; c++) moved += fabsf((float)crop[c] - seen[c]);
-  // Differences of 4 levels are noise; those of 33 are another thing in its place.
-  float alpha = calm + (moved > 12 ? moved - 12 : 0) * (1 / 100.0f);
-  // A mouth that has closed is painted soon, and teeth that come up are bare soon.
-  if (is_bare(worn) != is_bare(change) && alpha < 0.7f) alpha = 0.7f;
-  if (alpha > 1) alpha = 1;
-  for (int c = 0; c < 3; c++) {
-    float v = worn[c] + alpha * (change[c] - worn[c]);
-    // What has left the mask fades at once where it is small: nothing lingers.
-    change[c] = change[c] == 0 && fabsf(v) < 0.004f ? 0 : v;
+// `back`: the motion of a row of pixels, in cells of 4 pixels, at the middles of the 64 cells.
+INLINE void find_origins(const float *back, int32_t first, int32_t y, int32_t count, origins *o) {
+  for (int32_t i = 0; i < count; i++) {
+    float x = (float)(first + i), cell = clamped((x + 0.5f) * 0.25f - 0.5f, 0, 63);
+    int32_t left = (int32_t)cell;
+    left = left < 62 ? left : 62;
+    const float *l = back + 2 * left;
+    float near = cell - (float)left;
+    float px = clamped(x + 4 * (l[0] + (l[2] - l[0]) * near), 0, 255), py = clamped((float)y + 4 * (l[1] + (l[3] - l[1]) * near), 0, 255);
+    int32_t x0 = (int32_t)px, y0 = (int32_t)py;
+    x0 = x0 < 254 ? x0 : 254, y0 = y0 < 254 ? y0 : 254;
+    o->pixel[i] = y0 * 256 + x0, o->fx[i] = px - (float)x0, o->fy[i] = py - (float)y0;
   }
+}
+
+INLINE float mixed(float a, float b, float c, float d, float fx, float fy) {
+  float top = a + (b - a) * fx, bottom = c + (d - c) * fx;
+  return top + (bottom - top) * fy;
+}
+
+// How far a stretch differs from what was there: the sum over R', G' and B' of the distances, in levels.
+INLINE void find_differences(const uint8_t *crop, const uint8_t *previous_crop, const origins *o, int32_t count, float *moved) {
+  uint32_t a[STRETCH], b[STRETCH], c[STRETCH], d[STRETCH];
+  for (int32_t i = 0; i < count; i++) {
+    const uint8_t *from = previous_crop + (ptrdiff_t)o->pixel[i] * 4;
+    memcpy(&a[i], from, 4), memcpy(&b[i], from + 4, 4), memcpy(&c[i], from + 1024, 4), memcpy(&d[i], from + 1028, 4);
+  }
+  for (int32_t i = 0; i < count; i++) moved[i] = 0;
+  for (int32_t k = 0; k < 3; k++)
+    for (int32_t i = 0; i < count; i++) {
+      float was = mixed((float)(int32_t)(a[i] >> 8 * k & 255), (float)(int32_t)(b[i] >> 8 * k & 255), (float)(int32_t)(c[i] >> 8 * k & 255),
+                        (float)(int32_t)(d[i] >> 8 * k & 255), o->fx[i], o->fy[i]);
+      moved[i] += fabsf((float)crop[3 * i + k] - was);
+    }
+}
+
+INLINE void find_worn(const float *previous_change, const origins *o, int32_t count, float worn[3][STRETCH]) {
+  for (int32_t k = 0; k < 3; k++) {
+    float a[STRETCH], b[STRETCH], c[STRETCH], d[STRETCH];
+    for (int32_t i = 0; i < count; i++) {
+      const float *from = previous_change + (ptrdiff_t)o->pixel[i] * 3 + k;
+      a[i] = from[0], b[i] = from[3], c[i] = from[768], d[i] = from[771];
+    }
+    for (int32_t i = 0; i < count; i++) worn[k][i] = mixed(a[i], b[i], c[i], d[i], o->fx[i], o->fy[i]);
+  }
+}
+
+INLINE bool is_bare(float a, float b, float c) { return a == 0 && b == 0 && c == 0; }
+
+INLINE void smooth_stretch(float *change, const float *moved, const float worn[3][STRETCH], int32_t count, float calm) {
+  float share[STRETCH];
+  for (int32_t i = 0; i < count; i++) {
+    bool bare_now = is_bare(change[3 * i], change[3 * i + 1], change[3 * i + 2]), bare_then = is_bare(worn[0][i], worn[1][i], worn[2][i]);
+    // Differences of 4 levels are noise; those of 33 are another thing in its place.
+    float alpha = calm + clamped(moved[i] - 12, 0, 100) * 0.01f;
+    // A mouth that has closed is painted soon, and teeth that come up are bare soon.
+    float least = bare_now != bare_then ? 0.7f : 0;
+    share[i] = clamped(alpha, least, 1);
+  }
+  for (int32_t i = 0; i < count; i++)
+    for (int32_t k = 0; k < 3; k++) {
+      float now = change[3 * i + k], v = worn[k][i] + share[i] * (now - worn[k][i]);
+      // What has left the mask fades at once where it is small: nothing lingers.
+      change[3 * i + k] = now == 0 && fabsf(v) < 0.004f ? 0 : v;
+    }
+}
+
+void ssat_keep_crop(const uint8_t *crop, uint8_t *previous_crop) {
+  for (int32_t i = 0; i < 256 * 256; i++)
+    for (int32_t k = 0; k < 3; k++) previous_crop[4 * i + k] = crop[3 * i + k];
 }
 
 CLONES void ssat_smooth_change(float *change, float *previous_change, const uint8_t *crop, uint8_t *previous_crop, const float *back, float calm) {
@@ -382,15 +440,24 @@ CLONES void ssat_smooth_change(float *change, float *previous_change, const uint
   enum { FARTHEST = 24 };
   int32_t x0 = clamp((now[0] < then[0] ? now[0] : then[0]) - FARTHEST, 255), x1 = clamp((now[2] > then[2] ? now[2] : then[2]) + FARTHEST, 256);
   int32_t y0 = clamp((now[1] < then[1] ? now[1] : then[1]) - FARTHEST, 255), y1 = clamp((now[3] > then[3] ? now[3] : then[3]) + FARTHEST, 256);
-  for (int32_t y = y0; y < y1; y++)
-    for (int32_t x = x0; x < x1; x++) {
-      int32_t i = (y * 256 + x) * 3;
-      float by[2];
-      motion_at(back, (float)x, (float)y, 4, by);
-      smooth_pixel(change + i, previous_change, crop + i, previous_crop, place_of((float)x + 4 * by[0], (float)y + 4 * by[1], 256), calm);
+  for (int32_t y = y0; y < y1; y++) {
+    float row[2 * 64], worn[3][STRETCH], moved[STRETCH];
+    place p = place_of(0, ((float)y + 0.5f) * 0.25f - 0.5f, 64);
+    for (int32_t i = 0; i < 2 * 64; i++) {
+      float above = back[p.y0 * 128 + i], below = back[p.y1 * 128 + i];
+      row[i] = above + (below - above) * p.fy;
     }
+    for (int32_t x = x0; x < x1; x += STRETCH) {
+      int32_t count = x1 - x < STRETCH ? x1 - x : STRETCH, i = (y * 256 + x) * 3;
+      origins o;
+      find_origins(row, x, y, count, &o);
+      find_differences(crop + i, previous_crop, &o, count, moved);
+      find_worn(previous_change, &o, count, worn);
+      smooth_stretch(change + i, moved, worn, count, calm);
+    }
+  }
   memcpy(previous_change, change, (size_t)256 * 256 * 3 * sizeof(float));
-  memcpy(previous_crop, crop, (size_t)256 * 256 * 3);
+  ssat_keep_crop(crop, previous_crop);
 }
 
 enum { cells_most = 32 };

@@ -271,9 +271,10 @@ CLONES void ssat_move_map(const float *map, int32_t size, int32_t channels, cons
 }
 
 void ssat_shuffle_argmax(const float *scores, int32_t size, int32_t row_stride, int32_t pixel_stride, int32_t classes,
-                         uint8_t *parsing) {
+                         const ssat_span *spans, uint8_t *parsing) {
+  memset(parsing, 0, (size_t)(4 * size * size));
   for (int32_t y = 0; y < size; y++) {
-    for (int32_t x = 0; x < size; x++) {
+    for (int32_t x = spans[y].start; x < spans[y].end; x++) {
       const float *cell = scores + (ptrdiff_t)y * row_stride + (ptrdiff_t)x * pixel_stride;
       float best[4] = {cell[0], cell[1], cell[2], cell[3]};
       uint8_t which[4] = {0};

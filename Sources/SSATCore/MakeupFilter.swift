@@ -151,19 +151,13 @@ public final class MakeupFilter: @unchecked Sendable {
             return choosesPrimary
         }
         if chooses { tracker.freePlace() }
+        // Makeup ends with the mesh; skin tone goes on to ears and neck.
+        tracker.parsed = analysis.outfit.isWorn && analysis.outfit.recipe.tone == 0 ? .face : .crop
+        tracker.worn = analysis.outfit.isWorn && keepsPredictions ? analysis.outfit.look : nil
         tracker.update(frame, time: time, into: &analysis.views)
-        if analysis.outfit.isWorn, keepsPredictions { decideWhatServes(analysis) }
         analysis.missesFace = tracker.missesFace
         tracker.writeOthers(into: &analysis.others)
         return analysis
-    }
-
-    /// Which faces can do with what was predicted for them last.
-    private func decideWhatServes(_ analysis: Analysis) {
-        for view in analysis.views {
-            view.reusesPrediction = view.track.predictionKey.serves(view, analysis.outfit.look)
-            if !view.reusesPrediction { view.track.predictionKey.set(view, analysis.outfit.look) }
-        }
     }
 
     private func unusedAnalysis() -> Analysis {
@@ -301,7 +295,7 @@ public final class MakeupFilter: @unchecked Sendable {
         defer { track.previousLook = outfit.look }
         guard temporalSmoothing, track.previousChange.count == view.change.count, track.previousLook === outfit.look else {
             track.previousChange = view.change
-            track.previousCrop = view.crop
+            ssat_keep_crop(view.crop, &track.previousCrop)
             return
         }
         view.step.withVectors { ssat_smooth_change(&view.change, &track.previousChange, view.crop, &track.previousCrop, $0, calm) }

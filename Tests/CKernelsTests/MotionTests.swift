@@ -52,4 +52,19 @@ import Testing
             #expect(abs(luma.values[i] - sum / 4) < 0.5)
         }
     }
+
+    /// Every cell takes the labels of where it was, to the pixel; what was beyond the edge is that of the edge.
+    @Test func movesLabels() {
+        var random = Seeded(state: 7)
+        let labels = (0..<256 * 256).map { _ in UInt8.random(in: 0...10, using: &random) }
+        let back = (0..<64 * 64 * 2).map { _ in Float.random(in: -9...9, using: &random) }
+        let output = Guarded<UInt8>(256 * 256) { _ in 99 }
+        ssat_move_labels(labels, back, output.base)
+        #expect(output.intact)
+        for i in 0..<256 * 256 {
+            let x = i % 256 / 4 * 4, y = i / 1024 * 4, cell = y / 4 * 64 + x / 4
+            let u = max(0, min(252, (Float(x) + 4 * back[2 * cell]).rounded())), v = max(0, min(252, (Float(y) + 4 * back[2 * cell + 1]).rounded()))
+            #expect(output.values[i] == labels[(Int(v) + i / 256 - y) * 256 + Int(u) + i % 256 - x])
+        }
+    }
 }

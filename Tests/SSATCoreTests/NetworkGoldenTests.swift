@@ -42,6 +42,27 @@ struct NetworkGoldenTests {
         #expect(classes.error <= tolerance * classes.range)
     }
 
+    /// What is parsed in part comes out as in the whole, to the bit, on memory that holds another face; the rest is background.
+    @Test(arguments: [FaceMesh.Extent.face, .features]) func aPartIsParsedLikeTheWhole(extent: FaceMesh.Extent) throws {
+        let picture = try Self.golden("face_mesh").uint8s(named: "picture", shape: [256, 256, 3])
+        let mirrored = [UInt8](picture.reversed())
+        let whole = try FaceMesh(weights: Models.faceMesh(.int8), precision: .int8), part = try FaceMesh(weights: Models.faceMesh(.int8), precision: .int8)
+        whole.run(picture)
+        part.run(mirrored)
+        part.look(at: picture)
+        part.parse(extent)
+        let parsed = part.parsing.filter { $0 != FaceClass.background.rawValue }.count
+        #expect(zip(whole.parsing, part.parsing).allSatisfy { $1 == FaceClass.background.rawValue || $0 == $1 })
+        let all = whole.parsing.filter { $0 != FaceClass.background.rawValue }.count
+        #expect(parsed > (extent == .face ? all / 3 : 1000) && parsed < all)
+        // All of what it is about is there.
+        let wanted: [FaceClass] = extent == .face ? [.nose, .eye, .brow, .upperLip, .lowerLip, .innerMouth] : [.eye, .upperLip, .lowerLip, .innerMouth]
+        for c in wanted.map(\.rawValue) { #expect(part.parsing.filter { $0 == c }.count == whole.parsing.filter { $0 == c }.count, "\(c)") }
+        // And the whole again.
+        part.parse(.crop)
+        #expect(part.parsing == whole.parsing)
+    }
+
     @Test(arguments: levels) func faceDetectorInt8(level: InstructionSet) throws {
         try checkDetector(.int8, level, tolerance: 1e-6)
     }

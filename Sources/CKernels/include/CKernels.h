@@ -14,6 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "CKernelsSpan.h"
+
 #define SSAT_CHANNEL_BLOCK 16
 
 typedef enum {
@@ -23,11 +25,6 @@ typedef enum {
   SSAT_LEVEL_AVX512VNNI = 3,
   SSAT_LEVEL_NEON = 4,  // on Arm only, where 1 to 3 are not
 } ssat_level;
-
-/// The columns of one row of an output that are wanted: start to end, end not among them; none where end <= start.
-typedef struct {
-  int16_t start, end;
-} ssat_span;
 
 /// One convolution, u8 activations, s8 weights.
 ///   acc = bias[o] + sum over taps and input channels of (int32)u8 * (int32)s8          (exact, s32)

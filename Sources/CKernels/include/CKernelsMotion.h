@@ -16,4 +16,7 @@ enum { SSAT_REFINE_SCRATCH = 10 * 64 * 64 };
 /// - `scratch`: SSAT_REFINE_SCRATCH values.
 void ssat_refine_motion(const float *now, const float *before, float *back, float *scratch);
 
+/// Moves the labels of a crop, 256x256, cell by cell to the nearest pixel. `back` as above.
+void ssat_move_labels(const uint8_t *labels, const float *back, uint8_t *output);
+
 #endif

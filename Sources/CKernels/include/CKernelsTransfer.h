@@ -5,6 +5,8 @@
 
 #include <stdint.h>
 
+#include "CKernelsSpan.h"
+
 /// Space to depth by 2, channel order of torch.pixel_unshuffle (c * 4 + dy * 2 + dx): size x size x 3 bytes to
 /// (size / 2)^2 x 12. The u8 form copies the bytes (scale 1/127.5, zero point 127.5); the f32 form maps to [-1, 1].
 void ssat_picture_to_tensor_u8(const uint8_t *rgb, int32_t size, uint8_t *output, int32_t row_stride, int32_t pixel_stride);
@@ -62,10 +64,10 @@ void ssat_assemble_change(const float *gate, int32_t gate_row, int32_t gate_pixe
 /// Columns `first[y]` to `end[y]` of every row are written. What lies beyond the edge is that of the edge.
 void ssat_move_map(const float *map, int32_t size, int32_t channels, const float *back, const int16_t *first, const int16_t *end, float *output);
 
-/// The best class of every pixel, 2 size x 2 size, the first of equal ones. `scores`: size x size x (classes x 2 x 2), as before
-/// pixel_shuffle(2).
+/// The best class of every pixel, 2 size x 2 size, the first of equal ones; 0 beyond the columns of `spans`, one for every row of the scores.
+/// `scores`: size x size x (classes x 2 x 2), as before pixel_shuffle(2).
 void ssat_shuffle_argmax(const float *scores, int32_t size, int32_t row_stride, int32_t pixel_stride, int32_t classes,
-                         uint8_t *parsing);
+                         const ssat_span *spans, uint8_t *parsing);
 
 /// A separable [1 2 1] / 4 blur of a size x size map, in place; `scratch` holds size * size floats.
 void ssat_soften(float *map, int32_t size, float *scratch);

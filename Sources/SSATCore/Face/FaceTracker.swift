@@ -42,6 +42,10 @@ final class FaceTracker: @unchecked Sendable {
     private let placeSeconds = 5.0
     /// Whether faces that wear no makeup are looked for in every frame.
     var watchesOthers = false
+    /// How much of the crop of a face that is followed is parsed, where it is parsed anew.
+    var parsed = FaceMesh.Extent.crop
+    /// The look for which predictions are used again, and with them what was parsed; nil: none is.
+    var worn: Look?
     private var nextID = 1
     private var frameIndex = 0
     private var scratchCrop = [UInt8](repeating: 0, count: 256 * 256 * 3)
@@ -102,14 +106,33 @@ final class FaceTracker: @unchecked Sendable {
     private func follow(_ frame: FrameView, _ time: Double, _ views: inout [FaceView]) {
         for track in tracks {
             let view = pool.take()
-            if look(frame, at: Alignment.frameToCrop(track.landmarks).inverse, into: view, again: true), mesh.showsFace(starting: false) {
-                finish(view, track, time)
+            if look(frame, at: Alignment.frameToCrop(track.landmarks).inverse, into: view, again: true), recognise(view, track, time) {
+                track.lastSeen = time
                 views.append(view)
             } else {
                 missing.append(time)
                 pool.give(view)
             }
         }
+    }
+
+    /// Whether what was looked at is the face of the track; then it is parsed, as far as what was known of it does not serve.
+    private func recognise(_ view: FaceView, _ track: Track, _ time: Double) -> Bool {
+        guard mesh.presence > FaceMesh.leastPresence else { return false }
+        locate(view, track, time)
+        view.reusesPrediction = track.predictionKey.serves(view, worn, whole: parsed == .crop)
+        if view.reusesPrediction {
+            mesh.parse(.features)
+            track.predictionKey.moveParsing(to: view)
+            mesh.overlay(onto: &view.parsing)
+        } else {
+            mesh.parse(parsed)
+            guard mesh.showsFace(starting: false) else { return false }
+            copyParsing(to: view)
+        }
+        view.agreement = mesh.agreement
+        note(view, track, isWhole: parsed == .crop)
+        return true
     }
 
     /// Takes up detections as new faces, as far as there are places.
@@ -130,7 +153,10 @@ final class FaceTracker: @unchecked Sendable {
                 continue
             }
             let landmarks = view.landmarks.map { view.cropToFrame.apply($0) }
-            finish(view, revive(landmarks, time), time)
+            let track = revive(landmarks, time)
+            locate(view, track, time)
+            copyParsing(to: view)
+            note(view, track, isWhole: true)
             views.append(view)
             _ = missing.popLast()
         }
@@ -187,13 +213,12 @@ final class FaceTracker: @unchecked Sendable {
         return Track(id: nextID, landmarks: landmarks, time: time)
     }
 
-    /// Runs FaceMesh on the crop at `cropToFrame`; once more on a better crop when the face has moved far in it.
+    /// Landmarks and presence of the crop at `cropToFrame`; once more on a better crop when the face has moved far in it.
     private func look(_ frame: FrameView, at cropToFrame: Similarity, into view: FaceView, again: Bool) -> Bool {
         view.cropToFrame = cropToFrame
         view.crop.withUnsafeMutableBufferPointer { frame.sample(cropToFrame, size: 256, into: $0.baseAddress!, team: team) }
-        mesh.run(view.crop)
+        mesh.look(at: view.crop)
         view.presence = mesh.presence
-        view.agreement = mesh.agreement
         if again {
             let better = Alignment.frameToCrop(mesh.landmarks)
             let moved = better.apply(SIMD2(128, 128)) - SIMD2(128, 128)
@@ -209,6 +234,14 @@ final class FaceTracker: @unchecked Sendable {
         view.landmarks.withUnsafeMutableBufferPointer { out in
             for i in 0..<478 { out[i] = mesh.landmarks[i] }
         }
+        return true
+    }
+
+    /// Parses what was looked at last. False where that cannot be a face, whatever the parsing says.
+    private func parse(_ view: FaceView, _ extent: FaceMesh.Extent) -> Bool {
+        guard mesh.presence > Self.leastPresence.first else { return false }
+        mesh.parse(extent)
+        view.agreement = mesh.agreement
         return true
     }
 
@@ -239,7 +272,7 @@ final class FaceTracker: @unchecked Sendable {
         for quarter in 1...3 where approach(frame, turned(crop, quarter), view) && mesh.uncovered > best.seen {
             best = (view.cropToFrame, mesh.uncovered)
         }
-        return look(frame, at: best.crop, into: view, again: false)
+        return look(frame, at: best.crop, into: view, again: false) && parse(view, .crop)
     }
 
     /// Looks, and twice more on the crop of the landmarks that were seen; what does not look like a face at all is not looked at more closely.
@@ -249,7 +282,7 @@ final class FaceTracker: @unchecked Sendable {
             let landmarks = view.landmarks.map { view.cropToFrame.apply($0) }
             guard look(frame, at: Alignment.frameToCrop(landmarks).inverse, into: view, again: false) else { return false }
         }
-        return true
+        return parse(view, .crop)
     }
 
     /// The crop rotated about its centre by quarter turns.
@@ -279,18 +312,14 @@ final class FaceTracker: @unchecked Sendable {
         for i in found.indices { found[i].move(by: toFrame) }
     }
 
-    /// Smooths, and writes down what the transfer needs.
-    private func finish(_ view: FaceView, _ track: Track, _ time: Double) {
+    /// Smooths the landmarks; where the face lies on the mesh, and how it has moved.
+    private func locate(_ view: FaceView, _ track: Track, _ time: Double) {
         for i in 0..<478 { track.landmarks[i] = view.cropToFrame.apply(view.landmarks[i]) }
         let size = track.size
         track.filter.update(&track.landmarks, scale: size, time: time)
-        track.lastSeen = time
         let toCrop = view.cropToFrame.inverse
         for i in 0..<478 { view.landmarks[i] = toCrop.apply(track.landmarks[i]) }
         view.track = track
-        view.parsing.withUnsafeMutableBufferPointer { out in
-            for i in 0..<256 * 256 { out[i] = mesh.parsing[i] }
-        }
         rasterizer.rasterize(view.landmarks, before: (track.predictionKey.landmarks, track.cropLandmarks))
         view.motion.fill(uv: rasterizer.uv) { rasterizer.origins[$0].lowHalf }
         view.step.fill(uv: rasterizer.uv) { rasterizer.origins[$0].highHalf }
@@ -302,8 +331,17 @@ final class FaceTracker: @unchecked Sendable {
         view.uv.withUnsafeMutableBufferPointer { rasterizer.writeClosed($0.baseAddress!) }
         view.uvFeatures.withUnsafeMutableBufferPointer { rasterizer.writeFeatures($0.baseAddress!) }
         ssatAverage(view.crop, &view.average)
+    }
+
+    private func copyParsing(to view: FaceView) {
+        view.parsing.withUnsafeMutableBufferPointer { _ = $0.update(fromContentsOf: mesh.parsing) }
+    }
+
+    /// What is known of the face once it is parsed.
+    private func note(_ view: FaceView, _ track: Track, isWhole: Bool) {
         let seen = FaceColours.measure(crop: view.crop, average: view.average, classes: view.parsing)
         view.colours = track.colours.map { $0.moved(towards: seen, by: 0.1) } ?? seen
         track.colours = view.colours
+        if worn != nil, !view.reusesPrediction { track.predictionKey.set(view, worn, isWhole: isWhole) }
     }
 }

@@ -6,7 +6,7 @@ package struct FaceZones: Sendable {
     private let lips: [Bool]
 
     /// Around the lips, along their outer border.
-    private static let lipBorder = [
+    static let lipBorder = [
         61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 267, 0, 37, 39, 40, 185,
     ]
 

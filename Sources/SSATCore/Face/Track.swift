@@ -17,7 +17,8 @@ final class Track: @unchecked Sendable {
     var prediction: Prediction?
     /// Change smoothing.
     var previousChange: [Float] = []
-    var previousCrop: [UInt8] = []
+    /// 256x256x4 (`ssat_keep_crop`).
+    var previousCrop = [UInt8](repeating: 0, count: 256 * 256 * 4)
     /// What the previous change was made of.
     var previousLook: Look?
 
@@ -32,7 +33,7 @@ final class Track: @unchecked Sendable {
         let all = WeightedRows.Spans.everyPixel
         view.step.withVectors { ssat_move_map(previousChange, 256, 3, $0, all.first, all.end, &view.change) }
         previousChange.withUnsafeMutableBufferPointer { _ = $0.update(fromContentsOf: view.change) }
-        previousCrop.withUnsafeMutableBufferPointer { _ = $0.update(fromContentsOf: view.crop) }
+        ssat_keep_crop(view.crop, &previousCrop)
         for i in 0..<256 * 256 where FaceClass.refusesMakeup[Int(view.parsing[i])] {
             for c in i * 3..<i * 3 + 3 { view.change[c] = 0 }
         }

@@ -14,28 +14,37 @@ struct PredictionKey {
     private(set) var landmarks = [SIMD2<Float>](repeating: .zero, count: 478)
     /// 128x128, of the crop.
     private(set) var luma = [Float](repeating: 0, count: 128 * 128)
+    /// 256x256 `FaceClass`.
+    private var parsing = [UInt8](repeating: 0, count: 256 * 256)
+    private var isWhole = false
     private weak var look: Look?
     /// Frames since.
     private var age = 0
 
     /// Frames that may do with one prediction.
-    private static let longest = 4
+    private static let longest = 8
     /// Levels of 255 by which cells of the mesh may differ in the mean; how many cells may differ by more than 16 levels, and by more than 32: a
     /// blink is some 30 of these.
     private static let meanDifference: Float = 6, differing = 80, differingMuch = 16
 
     /// A prediction is begun for this face.
-    mutating func set(_ view: FaceView, _ look: Look?) {
+    /// - Parameter isWhole: whether all of the crop was parsed.
+    mutating func set(_ view: FaceView, _ look: Look?, isWhole: Bool) {
         average.withUnsafeMutableBufferPointer { _ = $0.update(fromContentsOf: view.average) }
         landmarks.withUnsafeMutableBufferPointer { _ = $0.update(fromContentsOf: view.landmarks) }
         luma.withUnsafeMutableBufferPointer { _ = $0.update(fromContentsOf: view.luma) }
-        (self.look, age) = (look, 0)
+        parsing.withUnsafeMutableBufferPointer { _ = $0.update(fromContentsOf: view.parsing) }
+        (self.look, age, self.isWhole) = (look, 0, isWhole)
     }
 
+    /// What was parsed then, moved along with the face.
+    func moveParsing(to view: FaceView) { view.motion.withVectors { ssat_move_labels(parsing, $0, &view.parsing) } }
+
     /// Whether the last prediction does for this face, too.
-    mutating func serves(_ view: FaceView, _ look: Look?) -> Bool {
+    /// - Parameter whole: whether all of the crop is to be parsed.
+    mutating func serves(_ view: FaceView, _ look: Look?, whole: Bool) -> Bool {
         age += 1
-        guard let own = self.look, own === look, age <= Self.longest else { return false }
+        guard let own = self.look, own === look, age <= Self.longest, isWhole || !whole else { return false }
         view.motion.withVectors { ssat_move_map(average, 64, 3, $0, WeightedRows.Spans.everywhere.first, WeightedRows.Spans.everywhere.end, &moved) }
         var sum: Float = 0, cells: Float = 0, many = 0, most = 0
         for cell in 0..<64 * 64 where view.uv[cell].x >= 0 {

@@ -34,6 +34,11 @@ extension Network {
         for index in spans.indices { spans[index] = ssat_span(start: 0, end: 0) }
     }
 
+    /// Nothing of what the steps of `range` write; before `want`.
+    package func wantNothing(of range: Range<Int>) {
+        for flow in flows[range] { fill(flow.output, ssat_span(start: 0, end: 0)) }
+    }
+
     /// These columns of row `y`, too, and those between them and what was wanted there before. What lies beyond the map is left out.
     package func want(_ map: Tensor, row y: Int, columns: Range<Int>) {
         let start = max(columns.lowerBound, 0), end = min(columns.upperBound, map.width)
