@@ -65,10 +65,17 @@ INLINE uint16_t load(const uint8_t *from, int deep) {
 
 INLINE void sample_bilinear(const ssat_frame *f, int p, const places *at, int32_t count, float *out, int deep) {
   uint16_t a[STRETCH], b[STRETCH], c[STRETCH], d[STRETCH];
-  for (int32_t i = 0; i < count; i++) {
-    const uint8_t *from = f->plane[p] + at->offset[i];
-    a[i] = load(from, deep), b[i] = load(from + at->right, deep);
-    c[i] = load(from + at->down, deep), d[i] = load(from + at->down + at->right, deep);
+  if (!deep && at->right == 1) {
+    // Neighbours in one load.
+    uint16_t above[STRETCH], below[STRETCH];
+    for (int32_t i = 0; i < count; i++) memcpy(&above[i], f->plane[p] + at->offset[i], 2), memcpy(&below[i], f->plane[p] + at->offset[i] + at->down, 2);
+    for (int32_t i = 0; i < count; i++) a[i] = above[i] & 255, b[i] = above[i] >> 8, c[i] = below[i] & 255, d[i] = below[i] >> 8;
+  } else {
+    for (int32_t i = 0; i < count; i++) {
+      const uint8_t *from = f->plane[p] + at->offset[i];
+      a[i] = load(from, deep), b[i] = load(from + at->right, deep);
+      c[i] = load(from + at->down, deep), d[i] = load(from + at->down + at->right, deep);
+    }
   }
   for (int32_t i = 0; i < count; i++) {
     float top = a[i] * (1 - at->fx[i]) + b[i] * at->fx[i], bottom = c[i] * (1 - at->fx[i]) + d[i] * at->fx[i];
@@ -281,39 +288,64 @@ INLINE void add_plane(const ssat_frame *f, int p, const ssat_similarity *to_crop
 }
 
 // Half a level of 8 bits off every change: what nobody sees is left undone, and the outskirts of a change end where it does.
-static float cored(float v) {
+INLINE float cored(float v) {
   const float least = 0.5f / 255;
   return v > least ? v - least : v < -least ? v + least : 0;
 }
 
-int32_t ssat_split_change(const ssat_frame *f, int32_t size, const float *change, float *planes, int32_t bounds[4]) {
-  float unit = (float)(1 << (f->depth - 8));
-  float luma = f->full_range ? (float)((1 << f->depth) - 1) : 219 * unit;
-  float chroma = f->full_range ? luma : 224 * unit;
-  float kg = 1 - f->kr - f->kb;
-  int32_t bx0 = size, by0 = size, bx1 = -1, by1 = -1;
-  float *dy = planes, *du = planes + (ptrdiff_t)size * size, *dv = du + (ptrdiff_t)size * size;
+// Rows and columns where something is: from the first to one beyond the last.
+typedef struct {
+  int32_t x0, y0, x1, y1;
+} extent;
+
+static const extent nothing = {INT32_MAX, INT32_MAX, 0, 0};
+
+INLINE void widen(extent *e, int32_t x, int32_t y, const int32_t *is_there, int32_t count) {
+  int32_t any = 0;
+  for (int32_t i = 0; i < count; i++) any |= is_there[i];
+  if (!any) return;
+  int32_t first = 0, last = count - 1;
+  while (!is_there[first]) first++;
+  while (!is_there[last]) last--;
+  if (x + first < e->x0) e->x0 = x + first;
+  if (x + last >= e->x1) e->x1 = x + last + 1;
+  if (y < e->y0) e->y0 = y;
+  e->y1 = y + 1;
+}
+
+// From changes of R', G' and B' to changes of a frame's planes.
+typedef struct {
+  float kr, kg, kb, luma, u, v;
+} from_rgb;
+
+INLINE void split_stretch(const float *change, int32_t count, const from_rgb *m, float *dy, float *du, float *dv, int32_t *is_there, int rgb) {
+  for (int32_t i = 0; i < count; i++) {
+    float r = cored(change[i * 3]), g = cored(change[i * 3 + 1]), b = cored(change[i * 3 + 2]), l = m->kr * r + m->kg * g + m->kb * b;
+    dy[i] = (rgb ? g : l) * m->luma;
+    du[i] = rgb ? b * m->luma : (b - l) * m->u;
+    dv[i] = rgb ? r * m->luma : (r - l) * m->v;
+    is_there[i] = (r != 0) | (g != 0) | (b != 0);
+  }
+}
+
+CLONES int32_t ssat_split_change(const ssat_frame *f, int32_t size, const float *change, float *planes, int32_t bounds[4]) {
+  float unit = (float)(1 << (f->depth - 8)), chroma = f->full_range ? (float)((1 << f->depth) - 1) : 224 * unit;
+  from_rgb m = {f->kr, 1 - f->kr - f->kb, f->kb, f->full_range ? chroma : 219 * unit, chroma / (2 * (1 - f->kb)), chroma / (2 * (1 - f->kr))};
+  extent e = nothing;
+  ptrdiff_t plane = (ptrdiff_t)size * size;
   for (int32_t y = 0; y < size; y++)
-    for (int32_t x = 0; x < size; x++) {
+    for (int32_t x = 0; x < size; x += STRETCH) {
+      int32_t count = size - x < STRETCH ? size - x : STRETCH, is_there[STRETCH];
       ptrdiff_t i = (ptrdiff_t)y * size + x;
-      float r = cored(change[i * 3]), g = cored(change[i * 3 + 1]), b = cored(change[i * 3 + 2]);
       if (f->rgb) {
-        dy[i] = g * luma, du[i] = b * luma, dv[i] = r * luma;
+        split_stretch(change + i * 3, count, &m, planes + i, planes + plane + i, planes + 2 * plane + i, is_there, 1);
       } else {
-        float l = f->kr * r + kg * g + f->kb * b;
-        dy[i] = l * luma;
-        du[i] = (b - l) / (2 * (1 - f->kb)) * chroma;
-        dv[i] = (r - l) / (2 * (1 - f->kr)) * chroma;
+        split_stretch(change + i * 3, count, &m, planes + i, planes + plane + i, planes + 2 * plane + i, is_there, 0);
       }
-      if (r != 0 || g != 0 || b != 0) {
-        if (x < bx0) bx0 = x;
-        if (x > bx1) bx1 = x;
-        if (y < by0) by0 = y;
-        if (y > by1) by1 = y;
-      }
+      widen(&e, x, y, is_there, count);
     }
-  bounds[0] = bx0, bounds[1] = by0, bounds[2] = bx1, bounds[3] = by1;
-  return bx1 >= 0;
+  bounds[0] = e.x0, bounds[1] = e.y0, bounds[2] = e.x1 - 1, bounds[3] = e.y1 - 1;
+  return e.x1 > 0;
 }
 
 CLONES void ssat_add_planes(const ssat_frame *f, const ssat_similarity *t, int32_t size, const float *planes, const int32_t bounds[4],
@@ -340,18 +372,17 @@ void ssat_add_change(const ssat_frame *f, const ssat_similarity *t, int32_t size
   if (ssat_split_change(f, size, change, planes, bounds)) ssat_add_planes(f, t, size, planes, bounds, 0, 1, first_column);
 }
 
-// Rows and columns beyond which there is no change.
-static void bounds_of(const float *change, int32_t box[4]) {
-  box[0] = box[1] = 256, box[2] = box[3] = 0;
+// Where a change is, of 256x256x3.
+INLINE extent extent_of(const float *change) {
+  extent e = nothing;
   for (int32_t y = 0; y < 256; y++)
-    for (int32_t x = 0; x < 256; x++) {
+    for (int32_t x = 0; x < 256; x += STRETCH) {
       const float *c = change + (y * 256 + x) * 3;
-      if (c[0] == 0 && c[1] == 0 && c[2] == 0) continue;
-      if (x < box[0]) box[0] = x;
-      if (x + 1 > box[2]) box[2] = x + 1;
-      if (y < box[1]) box[1] = y;
-      if (y + 1 > box[3]) box[3] = y + 1;
+      int32_t is_there[STRETCH];
+      for (int32_t i = 0; i < STRETCH; i++) is_there[i] = (c[3 * i] != 0) | (c[3 * i + 1] != 0) | (c[3 * i + 2] != 0);
+      widen(&e, x, y, is_there, STRETCH);
     }
+  return e;
 }
 
 // Where the pixels of a stretch of a crop were: the pixel up and left of each, and how near its neighbours are.
@@ -433,13 +464,11 @@ void ssat_keep_crop(const uint8_t *crop, uint8_t *previous_crop) {
 }
 
 CLONES void ssat_smooth_change(float *change, float *previous_change, const uint8_t *crop, uint8_t *previous_crop, const float *back, float calm) {
-  int32_t now[4], then[4];
-  bounds_of(change, now);
-  bounds_of(previous_change, then);
+  extent now = extent_of(change), then = extent_of(previous_change);
   // What was worn may have moved by so many pixels.
   enum { FARTHEST = 24 };
-  int32_t x0 = clamp((now[0] < then[0] ? now[0] : then[0]) - FARTHEST, 255), x1 = clamp((now[2] > then[2] ? now[2] : then[2]) + FARTHEST, 256);
-  int32_t y0 = clamp((now[1] < then[1] ? now[1] : then[1]) - FARTHEST, 255), y1 = clamp((now[3] > then[3] ? now[3] : then[3]) + FARTHEST, 256);
+  int32_t x0 = clamp((now.x0 < then.x0 ? now.x0 : then.x0) - FARTHEST, 256), x1 = clamp((now.x1 > then.x1 ? now.x1 : then.x1) + FARTHEST, 256);
+  int32_t y0 = clamp((now.y0 < then.y0 ? now.y0 : then.y0) - FARTHEST, 256), y1 = clamp((now.y1 > then.y1 ? now.y1 : then.y1) + FARTHEST, 256);
   for (int32_t y = y0; y < y1; y++) {
     float row[2 * 64], worn[3][STRETCH], moved[STRETCH];
     place p = place_of(0, ((float)y + 0.5f) * 0.25f - 0.5f, 64);

@@ -329,7 +329,6 @@ final class FaceTracker: @unchecked Sendable {
         track.cropLuma.withUnsafeMutableBufferPointer { _ = $0.update(fromContentsOf: view.luma) }
         track.cropLandmarks.withUnsafeMutableBufferPointer { _ = $0.update(fromContentsOf: view.landmarks) }
         view.uv.withUnsafeMutableBufferPointer { rasterizer.writeClosed($0.baseAddress!) }
-        view.uvFeatures.withUnsafeMutableBufferPointer { rasterizer.writeFeatures($0.baseAddress!) }
         ssatAverage(view.crop, &view.average)
     }
 
@@ -342,6 +341,7 @@ final class FaceTracker: @unchecked Sendable {
         let seen = FaceColours.measure(crop: view.crop, average: view.average, classes: view.parsing)
         view.colours = track.colours.map { $0.moved(towards: seen, by: 0.1) } ?? seen
         track.colours = view.colours
+        if !view.reusesPrediction { view.uvFeatures.withUnsafeMutableBufferPointer { rasterizer.writeFeatures($0.baseAddress!) } }
         if worn != nil, !view.reusesPrediction { track.predictionKey.set(view, worn, isWhole: isWhole) }
     }
 }

@@ -22,18 +22,11 @@ public struct Recipe: Sendable, Equatable {
         let skinWeight = skin * strength, eyeWeight = eyes * strength
         // Softening is not to take makeup off the edge of a lid, where it is strongest.
         table[Int(FaceClass.eye.rawValue)] = eyeWeight
-        for y in 0..<256 {
-            for x in 0..<256 {
-                let i = y * 256 + x
-                let label = view.parsing[i]
-                var w = table[Int(label)]
-                if label == FaceClass.skin.rawValue, eyeWeight != skinWeight {
-                    let uv = view.uv[y / 4 * 64 + x / 4]
-                    if uv.x >= 0 {
-                        w = skinWeight + (eyeWeight - skinWeight) * zones.eye(uv)
-                    }
-                }
-                weight[i] = w
+        Self.lookUp(view.parsing, table, into: &weight)
+        if eyeWeight != skinWeight {
+            for i in 0..<256 * 256 where view.parsing[i] == FaceClass.skin.rawValue {
+                let uv = view.uv[i / 1024 * 64 + i % 256 / 4]
+                if uv.x >= 0 { weight[i] = skinWeight + (eyeWeight - skinWeight) * zones.eye(uv) }
             }
         }
         weighLips(&weight, view, zones, &scratch)
@@ -52,20 +45,41 @@ public struct Recipe: Sendable, Equatable {
         }
     }
 
+    /// Of every pixel the value of its class.
+    private static func lookUp(_ parsing: [UInt8], _ table: SIMD16<Float>, into weight: inout [Float]) {
+        withUnsafeBytes(of: table) { table in
+            let values = table.bindMemory(to: Float.self)
+            parsing.withUnsafeBufferPointer { parsing in
+                weight.withUnsafeMutableBufferPointer { weight in
+                    for i in 0..<256 * 256 { weight[i] = values[Int(parsing[i])] }
+                }
+            }
+        }
+    }
+
     /// Nothing where no makeup goes; half on the rows of an eye that border on its lids, where the lashes stand and liner is drawn: the parsing
     /// is a pixel off as often as not.
     private func keepToMakeup(_ weight: inout [Float], _ parsing: [UInt8]) {
-        let eye = FaceClass.eye.rawValue, lid = FaceClass.skin.rawValue
-        for i in 0..<256 * 256 where !FaceClass.makeupTable[Int(parsing[i])] {
-            let isRim = parsing[i] == eye && (parsing[max(i - 256, 0)] == lid || parsing[min(i + 256, 256 * 256 - 1)] == lid)
-            weight[i] *= isRim ? 0.5 : 0
+        let eye = FaceClass.eye.rawValue, lid = FaceClass.skin.rawValue, takes = FaceClass.makeupTable
+        parsing.withUnsafeBufferPointer { parsing in
+            weight.withUnsafeMutableBufferPointer { weight in
+                for i in 0..<256 * 256 where weight[i] != 0 && !takes[Int(parsing[i])] {
+                    let isRim = parsing[i] == eye && (parsing[max(i - 256, 0)] == lid || parsing[min(i + 256, 256 * 256 - 1)] == lid)
+                    weight[i] *= isRim ? 0.5 : 0
+                }
+            }
         }
     }
 
     /// Full on the mesh, a third in the cell beside it, nothing from two cells on. `uv`: 64x64, negative outside the mesh.
     private func fadeAwayFromMesh(_ weight: inout [Float], _ uv: [SIMD2<Float>], _ scratch: inout [Float]) {
         withNearness(&scratch, passes: 1) { uv[$0].x >= 0 } body: { near in
-            for i in 0..<256 * 256 where weight[i] != 0 { weight[i] *= min(near(i) * 4 / 3, 1) }
+            weight.withUnsafeMutableBufferPointer { weight in
+                for cell in 0..<64 * 64 {
+                    let share = min(near(cell) * 4 / 3, 1), first = cell / 64 * 1024 + cell % 64 * 4
+                    for row in 0..<4 { for i in first + row * 256..<first + row * 256 + 4 { weight[i] *= share } }
+                }
+            }
         }
     }
 
@@ -75,13 +89,13 @@ public struct Recipe: Sendable, Equatable {
         withNearness(&scratch, passes: 2) { zones.isLip(view.uv[$0]) } body: { near in
             view.parsing.withUnsafeBufferPointer { parsing in
                 FaceClass.forEachPixel(nearLipsOf: parsing.baseAddress!) { i in
-                    if FaceClass.makeupTable[Int(parsing[i])] { weight[i] = min(near(i) * 8, 1) * lips * strength }
+                    if FaceClass.makeupTable[Int(parsing[i])] { weight[i] = min(near(i / 1024 * 64 + i % 256 / 4) * 8, 1) * lips * strength }
                 }
             }
         }
     }
 
-    /// Calls `body` with how near every crop pixel is to cells of a kind, 0...1: the cells, softened a few times.
+    /// Calls `body` with how near every cell is to those of a kind, 0...1: the cells, softened a few times.
     private func withNearness(
         _ scratch: inout [Float], passes: Int, _ isOfKind: (Int) -> Bool, body: (_ near: (Int) -> Float) -> Void
     ) {
@@ -89,7 +103,7 @@ public struct Recipe: Sendable, Equatable {
             let cells = space.baseAddress!, inner = cells + 64 * 64
             for cell in 0..<64 * 64 { cells[cell] = isOfKind(cell) ? 1 : 0 }
             for _ in 0..<passes { ssat_soften(cells, 64, inner) }
-            body { cells[$0 / 256 / 4 * 64 + $0 % 256 / 4] }
+            body { cells[$0] }
         }
     }
 }
