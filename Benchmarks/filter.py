@@ -3,7 +3,7 @@
     python3 Benchmarks/filter.py [--clip CLIP] [--reference PHOTO] [--sizes 480,720,1080,2160] [--faces 1,2,3,4] [--rounds 3] [--json FILE]
 
 Needs a built binary, ffmpeg, and a quiet machine; no packages. The clip is scaled to each height, 16:9, and laid beside itself for several
-faces. File to file is `apply` with libx264 veryfast; live is `bench CLIP`: frames in memory, each filtered by all threads together. Medians over
+faces. File to file is `apply` with libx264 veryfast, FFmpeg alone encodes to the same quality (CRF 18); live is `bench CLIP`: frames in memory, each filtered by all threads together. Medians over
 the rounds; processor time is that of all threads, divided by the frames.
 """
 import argparse
@@ -87,7 +87,7 @@ def main():
                 width = lay_out(o.clip, height, faces, o.frames, clip)
                 few = min(o.frames, 60)
                 ours = [o.binary, "apply", clip, "-r", o.reference, "-o", out, "-y", "--preset", "veryfast", "--progress", "none"]
-                alone = ["ffmpeg", "-v", "error", "-y", "-i", clip, "-c:v", "libx264", "-preset", "veryfast", out]
+                alone = ["ffmpeg", "-v", "error", "-y", "-i", clip, "-c:v", "libx264", "-preset", "veryfast", "-crf", "18", out]
                 rounds = [(measured(ours, o.frames), measured(alone, o.frames), live(o.binary, clip, o.reference, few, 1),
                            live(o.binary, clip, o.reference, few, threads)) for _ in range(o.rounds)]
             file, ffmpeg, one, team = (medians(rows) for rows in zip(*rounds))

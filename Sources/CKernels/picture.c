@@ -298,6 +298,13 @@ typedef struct {
   int32_t x0, y0, x1, y1;
 } extent;
 
+// Pixels by which what was worn may have moved.
+INLINE int32_t farthest_of(const float *back) {
+  float most = 0;
+  for (int32_t i = 0; i < 64 * 64 * 2; i++) most = fabsf(back[i]) > most ? fabsf(back[i]) : most;
+  return (int32_t)(4 * (most < 64 ? most : 64)) + 2;
+}
+
 static const extent nothing = {INT32_MAX, INT32_MAX, 0, 0};
 
 INLINE void widen(extent *e, int32_t x, int32_t y, const int32_t *is_there, int32_t count) {
@@ -465,10 +472,9 @@ void ssat_keep_crop(const uint8_t *crop, uint8_t *previous_crop) {
 
 CLONES void ssat_smooth_change(float *change, float *previous_change, const uint8_t *crop, uint8_t *previous_crop, const float *back, float calm) {
   extent now = extent_of(change), then = extent_of(previous_change);
-  // What was worn may have moved by so many pixels.
-  enum { FARTHEST = 24 };
-  int32_t x0 = clamp((now.x0 < then.x0 ? now.x0 : then.x0) - FARTHEST, 256), x1 = clamp((now.x1 > then.x1 ? now.x1 : then.x1) + FARTHEST, 256);
-  int32_t y0 = clamp((now.y0 < then.y0 ? now.y0 : then.y0) - FARTHEST, 256), y1 = clamp((now.y1 > then.y1 ? now.y1 : then.y1) + FARTHEST, 256);
+  const int32_t farthest = farthest_of(back);
+  int32_t x0 = clamp((now.x0 < then.x0 ? now.x0 : then.x0) - farthest, 256), x1 = clamp((now.x1 > then.x1 ? now.x1 : then.x1) + farthest, 256);
+  int32_t y0 = clamp((now.y0 < then.y0 ? now.y0 : then.y0) - farthest, 256), y1 = clamp((now.y1 > then.y1 ? now.y1 : then.y1) + farthest, 256);
   for (int32_t y = y0; y < y1; y++) {
     float row[2 * 64], worn[3][STRETCH], moved[STRETCH];
     place p = place_of(0, ((float)y + 0.5f) * 0.25f - 0.5f, 64);

@@ -288,11 +288,14 @@ void ssat_shuffle_argmax(const float *scores, int32_t size, int32_t row_stride, 
 }
 
 void ssat_soften(float *map, int32_t size, float *scratch) {
-  for (int32_t y = 0; y < size; y++)
-    for (int32_t x = 0; x < size; x++) {
-      int32_t l = x ? x - 1 : 0, r = x + 1 < size ? x + 1 : x;
-      scratch[y * size + x] = (map[y * size + l] + 2 * map[y * size + x] + map[y * size + r]) * 0.25f;
-    }
+  for (int32_t y = 0; y < size; y++) {
+    const float *row = map + y * size;
+    float *out = scratch + y * size;
+    int32_t last = size - 1;
+    out[0] = (row[0] + 2 * row[0] + row[last > 0]) * 0.25f;
+    for (int32_t x = 1; x < last; x++) out[x] = (row[x - 1] + 2 * row[x] + row[x + 1]) * 0.25f;
+    if (last > 0) out[last] = (row[last - 1] + 2 * row[last] + row[last]) * 0.25f;
+  }
   for (int32_t y = 0; y < size; y++) {
     int32_t u = y ? y - 1 : 0, d = y + 1 < size ? y + 1 : y;
     for (int32_t x = 0; x < size; x++)

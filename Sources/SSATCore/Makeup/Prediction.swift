@@ -41,11 +41,14 @@ package final class Prediction: @unchecked Sendable {
 
     /// No makeup where nothing was computed for the place that a pixel comes from.
     func limit(_ weight: inout [Float], _ motion: MotionField) {
-        for y in 0..<256 {
-            for x in 0..<256 where weight[y * 256 + x] != 0 {
-                let back = motion.back[y / 4 * 64 + x / 4] * 4
-                let row = min(max(y + Int(back.y.rounded()), 0), 255)
-                if !computed[row].contains(x + Int(back.x.rounded())) { weight[y * 256 + x] = 0 }
+        weight.withUnsafeMutableBufferPointer { weight in
+            for cell in 0..<64 * 64 {
+                let back = motion.back[cell] * 4, across = Int(back.x.rounded()), down = Int(back.y.rounded()), first = cell % 64 * 4
+                for y in cell / 64 * 4..<cell / 64 * 4 + 4 {
+                    let row = computed[min(max(y + down, 0), 255)]
+                    if row.contains(first + across), row.contains(first + 3 + across) { continue }
+                    for x in first..<first + 4 where !row.contains(x + across) { weight[y * 256 + x] = 0 }
+                }
             }
         }
     }
