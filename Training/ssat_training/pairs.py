@@ -48,7 +48,7 @@ class Faces:
         load = lambda name: Stacked([np.load(Path(f) / f"{name}.npy", mmap_mode="r") for f in str(folders).split(",")])
         self.pictures, self.parsing, self.uv, self.landmarks = (load(n) for n in ("pictures", "parsing", "uv", "landmarks"))
         self.names, score = load("names"), load("score").together()
-        self.ids = np.array([i for i in range(len(self.names)) if held_out(self.names[i]) == validation])
+        self.ids = np.array([i for i in range(len(self.names)) if held_out(self.names[i]) == validation], int)
         ordered = self.ids[np.isfinite(score[self.ids])]
         ordered = ordered[np.argsort(score[ordered])]
         # Paint only on bare faces; take photographed looks only from made-up ones.

@@ -134,7 +134,7 @@ package final class FaceMesh: @unchecked Sendable {
         let skin = share(.skin) + share(.nose)
         guard starting else { return presence > Self.leastPresence && skin > 0.06 }
         let parts = [share(.nose) > 0.006, share(.eye) > 0.0015, share(.brow) > 0.002, share(.upperLip) + share(.lowerLip) > 0.002]
-        return presence > 0.8 && agreement > 0.3 && uncovered > 0.25 && skin > 0.15 && share(.cover) < 0.3 && parts.count { $0 } >= 2
+        return presence > 0.98 && agreement > 0.3 && uncovered > 0.25 && skin > 0.15 && share(.cover) < 0.3 && parts.count { $0 } >= 2
     }
 
     /// Share of the eyes' and lips' landmarks that lie on eyes and lips of the parsing, or on something before them, 0...1. Near
