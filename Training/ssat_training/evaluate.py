@@ -250,7 +250,8 @@ def main():
         if o.unlabelled:
             packs = Faces(o.unlabelled, True)
             worn = [i for i in packs.ids if any(f"/makeup/{p}/" in packs.names[i] for p in ("japanese_smokey", "references", "shmt"))]
-            parts["packs"] = lambda k: real(binary, faces, packs, worn, "makeup packs", figures, k)
+            if worn:  # a few pictures to try things on may have none
+                parts["packs"] = lambda k: real(binary, faces, packs, worn, "makeup packs", figures, k)
         jobs = [pool.submit(parts[part], k) for part in o.parts.split(",") if part in parts for k in range(o.count)]
         for job in jobs:
             job.result()
