@@ -21,13 +21,16 @@ INLINE place place_of(float x, float y, int32_t size) {
   return (place){x0, x0 + 1 < size ? x0 + 1 : x0, y0, y0 + 1 < size ? y0 + 1 : y0, x - (float)x0, y - (float)y0};
 }
 
+// Between four values: a beside b, above c beside d.
+INLINE float mixed(float a, float b, float c, float d, float fx, float fy) {
+  float top = a + (b - a) * fx, bottom = c + (d - c) * fx;
+  return top + (bottom - top) * fy;
+}
+
 INLINE void between(const float *map, int32_t size, const int32_t channels, place p, float *o) {
   const float *a = map + (p.y0 * size + p.x0) * channels, *b = map + (p.y0 * size + p.x1) * channels;
   const float *c = map + (p.y1 * size + p.x0) * channels, *d = map + (p.y1 * size + p.x1) * channels;
-  for (int32_t k = 0; k < channels; k++) {
-    float top = a[k] + (b[k] - a[k]) * p.fx, bottom = c[k] + (d[k] - c[k]) * p.fx;
-    o[k] = top + (bottom - top) * p.fy;
-  }
+  for (int32_t k = 0; k < channels; k++) o[k] = mixed(a[k], b[k], c[k], d[k], p.fx, p.fy);
 }
 
 // From a cell of a map to where it was, in such cells. `back`: 64x64x2, in cells of 64x64, of which a map has `unit` for each.

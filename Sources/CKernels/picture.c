@@ -413,11 +413,6 @@ INLINE void find_origins(const float *back, int32_t first, int32_t y, int32_t co
   }
 }
 
-INLINE float mixed(float a, float b, float c, float d, float fx, float fy) {
-  float top = a + (b - a) * fx, bottom = c + (d - c) * fx;
-  return top + (bottom - top) * fy;
-}
-
 // How far a stretch differs from what was there: the sum over R', G' and B' of the distances, in levels.
 INLINE void find_differences(const uint8_t *crop, const uint8_t *previous_crop, const origins *o, int32_t count, float *moved) {
   uint32_t a[STRETCH], b[STRETCH], c[STRETCH], d[STRETCH];

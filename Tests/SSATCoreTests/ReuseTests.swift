@@ -6,23 +6,26 @@ import Testing
     private struct Shown {
         var frame: [UInt8]
         var reused: [Bool]
+        var parsing: [UInt8]
     }
 
     /// A frame with the face at `x`; `cover` columns of the stage are painted grey from the middle of the face on.
-    private func show(_ filter: MakeupFilter, _ step: Int, x: Float = 160, cover: Int = 0) -> Shown {
+    private func show(_ filter: MakeupFilter, _ step: Int, x: Float = 160, cover: Int = 0, spot: Int = 0) -> Shown {
         var stage = Stage(320, 320)
         stage.lay(Stage.place(scale: 0.6, degrees: 0, x: x, y: 160))
         for y in 0..<320 * 3 {
             for column in 160..<160 + cover { stage.samples[y * 320 + column] = 70 }
         }
-        var reused: [Bool] = []
+        // Dark, on a cheek.
+        for i in 0..<3 * spot * spot { stage.samples[(i / (spot * spot) * 320 + 180 + i / spot % spot) * 320 + 190 + i % spot] = 20 }
+        var reused: [Bool] = [], parsing: [UInt8] = []
         stage.withView { view in
             let analysis = filter.analyze(view, time: Double(step) / 30)
-            reused = analysis.reuses
+            (reused, parsing) = (analysis.reuses, analysis.crops.first?.parsing ?? [])
             filter.transfer(analysis)
             filter.finish(view, analysis)
         }
-        return Shown(frame: stage.samples, reused: reused)
+        return Shown(frame: stage.samples, reused: reused, parsing: parsing)
     }
 
     private func filter(reuses: Bool = true) throws -> MakeupFilter {
@@ -64,6 +67,18 @@ import Testing
         let filter = try filter()
         _ = (show(filter, 0), show(filter, 1))
         #expect(show(filter, 2, cover: 60).reused != [true])
+    }
+
+    /// Too small to predict anew for, a spot before the cheek is still known in its first frame: parsed as if nothing were used again.
+    @Test func aSpotIsParsedAtOnce() throws {
+        let often = try filter(reuses: false), seldom = try filter()
+        for step in 0..<2 { _ = (show(often, step), show(seldom, step)) }
+        let before = show(seldom, 2)
+        _ = show(often, 2)
+        let a = show(often, 3, spot: 8), b = show(seldom, 3, spot: 8)
+        #expect(b.reused == [true])
+        let isSame = a.parsing == b.parsing, isSeen = a.parsing != before.parsing
+        #expect(isSame && isSeen)
     }
 
     /// The same picture as with a prediction for every frame, nearly: no makeup is left behind, and none is missing.

@@ -60,7 +60,7 @@ void ssat_assemble_change(const float *gate, int32_t gate_row, int32_t gate_pixe
                           const ssat_regions *regions, const float *lips_mask, const float *weight, float *wide, float *change);
 
 /// Moves a map of a face with it: every cell takes, bilinearly, what is where it was. `map` and `output`: size x size x
-/// channels, size 64 or 128. `back`: 64x64x2, from where a cell of 64x64 is to where it was, in such cells; in between it is interpolated.
+/// channels, size 64, 128 or 256. `back`: 64x64x2, from where a cell of 64x64 is to where it was, in such cells; in between it is interpolated.
 /// Columns `first[y]` to `end[y]` of every row are written. What lies beyond the edge is that of the edge.
 void ssat_move_map(const float *map, int32_t size, int32_t channels, const float *back, const int16_t *first, const int16_t *end, float *output);
 

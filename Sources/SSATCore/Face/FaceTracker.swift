@@ -121,7 +121,7 @@ final class FaceTracker: @unchecked Sendable {
         guard mesh.presence > FaceMesh.leastPresence else { return false }
         locate(view, track, time)
         view.reusesPrediction = track.predictionKey.serves(view, worn, whole: parsed == .crop)
-        if view.reusesPrediction {
+        if view.reusesPrediction, !track.predictionKey.showsSomethingNew {
             mesh.parse(.features)
             track.predictionKey.moveParsing(to: view)
             mesh.overlay(onto: &view.parsing)
@@ -321,10 +321,12 @@ final class FaceTracker: @unchecked Sendable {
         for i in 0..<478 { view.landmarks[i] = toCrop.apply(track.landmarks[i]) }
         view.track = track
         rasterizer.rasterize(view.landmarks, before: (track.predictionKey.landmarks, track.cropLandmarks))
-        view.motion.fill(uv: rasterizer.uv) { rasterizer.origins[$0].lowHalf }
-        view.step.fill(uv: rasterizer.uv) { rasterizer.origins[$0].highHalf }
         ssat_halve_luma(view.crop, &view.luma)
-        view.motion.refine(now: view.luma, before: track.predictionKey.luma, scratch: &motionScratch)
+        if worn != nil {
+            view.motion.fill(uv: rasterizer.uv) { rasterizer.origins[$0].lowHalf }
+            view.motion.refine(now: view.luma, before: track.predictionKey.luma, scratch: &motionScratch)
+        }
+        view.step.fill(uv: rasterizer.uv) { rasterizer.origins[$0].highHalf }
         view.step.refine(now: view.luma, before: track.cropLuma, scratch: &motionScratch)
         track.cropLuma.withUnsafeMutableBufferPointer { _ = $0.update(fromContentsOf: view.luma) }
         track.cropLandmarks.withUnsafeMutableBufferPointer { _ = $0.update(fromContentsOf: view.landmarks) }

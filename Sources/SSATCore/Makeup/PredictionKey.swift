@@ -2,8 +2,8 @@ import CKernels
 
 /// What a face looked like when its change was predicted, and whether that prediction still serves.
 ///
-/// A prediction is moved along with the face (`Prediction.move`). The face's own pixels, the outline of its lips and what covers it are looked at
-/// anew in every frame; only what the networks made of them is used again. Where the moved face still looks like the new one, so would what the
+/// A prediction is moved along with the face (`Prediction.move`), and so is what was parsed; the face's own pixels, its eyes and its mouth are looked
+/// at anew in every frame, and all of it is parsed anew where something new has come. Where the moved face still looks like the new one, so would what the
 /// networks make of it: the error is estimated by how they differ.
 struct PredictionKey {
     /// 64x64x3, the means of the crop's 4x4 blocks in [-1, 1].
@@ -17,6 +17,9 @@ struct PredictionKey {
     /// 256x256 `FaceClass`.
     private var parsing = [UInt8](repeating: 0, count: 256 * 256)
     private var isWhole = false
+    /// Whether something has come since that the parsing does not know, as `serves` saw it last: a fingertip is too small to predict anew for,
+    /// but it wears nothing.
+    private(set) var showsSomethingNew = false
     private weak var look: Look?
     /// Frames since.
     private var age = 0
@@ -26,6 +29,8 @@ struct PredictionKey {
     /// Levels of 255 by which cells of the mesh may differ in the mean; how many cells may differ by more than 16 levels, and by more than 32: a
     /// blink is some 30 of these.
     private static let meanDifference: Float = 6, differing = 80, differingMuch = 16
+    /// Cells that may differ by more than 32 levels where the parsing is used again, too.
+    private static let unknown = 3
 
     /// A prediction is begun for this face.
     /// - Parameter isWhole: whether all of the crop was parsed.
@@ -55,6 +60,7 @@ struct PredictionKey {
             if difference > 16 { many += 1 }
             if difference > 32 { most += 1 }
         }
+        showsSomethingNew = most >= Self.unknown
         return cells > 0 && sum < Self.meanDifference * cells && many < Self.differing && most < Self.differingMuch
     }
 }
