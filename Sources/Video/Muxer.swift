@@ -123,8 +123,10 @@ public final class Muxer: @unchecked Sendable {
     private var videoStream: UnsafeMutablePointer<AVStream>!
     private var encoderTimeBase = AVRational(num: 1, den: 1)
 
-    /// Adds the video stream and copies of all others of the source, then writes the header.
+    /// Adds the video stream and copies of all others of the source, then writes the header and every packet that came before it.
     func start(encoder: Encoder, source: Demuxer?) throws {
+        lock.lock()
+        defer { lock.unlock() }
         videoStream = nil
         for index in 0..<Int(source?.context.pointee.nb_streams ?? 0) {
             let from = source!.context.pointee.streams[index]!

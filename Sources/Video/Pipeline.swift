@@ -62,7 +62,8 @@ public struct Pipeline<Filter: FrameFilter> {
 
     public init(filter: Filter) { self.filter = filter }
 
-    /// Runs until the end of the input, an error, or cancellation (which leaves a playable file of what was done).
+    /// Runs until the end of the input, an error, or cancellation (which leaves a playable file of what was done, none where no
+    /// frame was).
     /// - Parameter progress: called on the encoding thread after every frame with frames done and seconds of video.
     public func run(
         _ input: Demuxer, output path: String, cancellation: Cancellation = Cancellation(),
@@ -165,7 +166,10 @@ public struct Pipeline<Filter: FrameFilter> {
                 progress(result.frames, Double(frame.pts) * timeBase)
             }
             if failure.error != nil { return }
-            guard let encoder else { throw VideoError.unreadable(input.path, "no frame could be decoded") }
+            guard let encoder else {
+                if cancellation.isCancelled { return }
+                throw VideoError.unreadable(input.path, "no frame could be decoded")
+            }
             try encoder.encode(nil) { try muxer.write(video: $0) }
             try muxer.finish()
         }

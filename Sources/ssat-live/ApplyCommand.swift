@@ -67,14 +67,15 @@ struct ApplyCommand: ParsableCommand {
             shown.finish()
             for stream in statistics.droppedStreams { say("\(output): this container cannot carry \(stream); left out") }
             if statistics.brokenFrames > 0 { say("\(input): \(statistics.brokenFrames) broken frames skipped") }
-            if frames.framesWithFaces == 0 { say("\(input): no face found; the picture passed through unchanged") }
+            if statistics.frames > 0, frames.framesWithFaces == 0 { say("\(input): no face found; the picture passed through unchanged") }
             if let report { try write(report, statistics, frames) }
             if statistics.cutShort {
                 say("\(input): is cut short; \(output) holds the \(statistics.frames) frames that could be read")
                 throw ExitCode(Exit.unreadableInput.rawValue)
             }
             if statistics.cancelled {
-                say("interrupted; \(output) holds the first \(statistics.frames) frames")
+                let held = statistics.frames == 0 ? "was not written" : "holds the first \(statistics.frames) frames"
+                say("interrupted; \(output) \(held)")
                 throw ExitCode(Exit.interrupted.rawValue)
             }
         }

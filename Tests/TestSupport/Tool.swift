@@ -72,6 +72,11 @@ public enum Tool {
             .map { String($0.split(separator: ",").last!).trimmingCharacters(in: .whitespaces) }
     }
 
+    /// Bytes of a file, 0 where there is none.
+    public static func size(_ path: String) -> Int {
+        (try? FileManager.default.attributesOfItem(atPath: path)[.size] as? Int) ?? 0
+    }
+
     /// Presentation times of the video, in seconds.
     public static func times(_ path: String) throws -> [Double] {
         try probe(path, ["-select_streams", "v:0", "-show_entries", "frame=pts_time"]).compactMap(Double.init)

@@ -1,3 +1,4 @@
+import Foundation
 import TestSupport
 import Testing
 
@@ -59,6 +60,35 @@ private struct Identity: FrameFilter {
         for (a, b) in zip(before, after) { #expect(abs(a - b) < 0.0011, "a container in milliseconds may round") }
         let depth = try Tool.probe(output, ["-select_streams", "v:0", "-show_entries", "stream=pix_fmt"])[0]
         #expect(depth.contains("10le") == source.pixels.contains("10le"), "bit depth is kept")
+    }
+
+    /// Sound that is read while the first picture opens the container must not overtake what was read before it. Long pictures with
+    /// thousands of short packets of sound between them: both are at work at the same time.
+    @Test func soundKeepsItsOrderWhileTheFileBegins() throws {
+        let folder = try TemporaryFolder()
+        let input = folder.path("in.mkv")
+        try Tool.ffmpeg([
+            "-f", "lavfi", "-i", "testsrc2=s=64x64:r=1:d=12", "-f", "lavfi", "-i", "sine=r=48000:d=12", "-c:v", "ffv1", "-c:a", "libopus",
+            "-application", "lowdelay", "-frame_duration", "2.5", input,
+        ])
+        let expected = try Tool.audioPackets(input)
+        #expect(expected.count > 4000)
+        for attempt in 0..<20 {
+            let output = folder.path("\(attempt).mkv")
+            try run(input, output)
+            #expect(try Tool.audioPackets(output) == expected)
+        }
+    }
+
+    @Test func interruptedBeforeTheFirstPicture() throws {
+        let folder = try TemporaryFolder()
+        let input = folder.path("in.mp4"), output = folder.path("out.mp4")
+        try Tool.ffmpeg(["-f", "lavfi", "-i", "testsrc2=s=128x96:r=25:d=0.2", "-c:v", "libx264", input])
+        let cancellation = Cancellation()
+        cancellation.cancel()
+        let statistics = try Pipeline(filter: Identity()).run(Demuxer(path: input), output: output, cancellation: cancellation)
+        #expect(statistics.cancelled && statistics.frames == 0)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.url.path) == ["in.mp4"])
     }
 
     @Test func variableFrameRateSurvives() throws {
