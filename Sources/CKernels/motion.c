@@ -8,8 +8,10 @@ enum {
   SIZE = 128,
   CELLS = 64,
   MAP = CELLS * CELLS,
-  RADIUS = 2,                                        // of the window around a cell, in cells
-  WINDOW = 4 * (2 * RADIUS + 1) * (2 * RADIUS + 1),  // its pixels
+  PATCH = 8,   // pixels
+  STRIDE = 4,  // from patch to patch, so that every pixel but those at the edge is in four
+  PATCHES = (SIZE - PATCH) / STRIDE + 1,
+  PASSES = 4,
 };
 
 CLONES void ssat_halve_luma(const uint8_t *rgb, float *luma) {
@@ -21,103 +23,113 @@ CLONES void ssat_halve_luma(const uint8_t *rgb, float *luma) {
     }
 }
 
-// Sums over the cells within `radius` (RADIUS at most) of each; beyond the edge is nothing.
-INLINE void sum_around(float *map, float *scratch, const int32_t radius) {
-  for (int32_t y = 0; y < CELLS; y++) {
-    float padded[CELLS + 2 * RADIUS] = {0}, *row = padded + RADIUS;
-    memcpy(row, map + y * CELLS, CELLS * sizeof(float));
-    for (int32_t x = 0; x < CELLS; x++) {
-      float sum = row[x];
-      for (int32_t k = 1; k <= radius; k++) sum += row[x - k] + row[x + k];
-      scratch[y * CELLS + x] = sum;
-    }
-  }
-  memset(map, 0, MAP * sizeof(float));
-  for (int32_t y = 0; y < CELLS; y++)
-    for (int32_t k = y < radius ? -y : -radius; k <= radius && y + k < CELLS; k++)
-      for (int32_t x = 0; x < CELLS; x++) map[y * CELLS + x] += scratch[(y + k) * CELLS + x];
+INLINE float total(const float lanes[PATCH]) {
+  return ((lanes[0] + lanes[4]) + (lanes[2] + lanes[6])) + ((lanes[1] + lanes[5]) + (lanes[3] + lanes[7]));
 }
 
-// Of every window: sums of the gradient, its products, the error (how the pictures differ), and the gradient times the error. Then how
-// surely its motion is known, and what `sum_around` needs.
+// What of a patch does not change from pass to pass: its mean gradient, and the inverse of its summed products of gradients.
 typedef struct {
-  float x[MAP], y[MAP], xx[MAP], xy[MAP], yy[MAP], error[MAP], x_error[MAP], y_error[MAP], sureness[MAP], scratch[MAP];
-} windows;
+  float mean_x, mean_y, xx, xy, yy;
+} slopes;
 
-_Static_assert(sizeof(windows) == SSAT_REFINE_SCRATCH * sizeof(float), "the header says how much");
+typedef struct {
+  float x[SIZE * SIZE], y[SIZE * SIZE];     // the gradient
+  float sum_x[MAP], sum_y[MAP], share[MAP]; // of the patches' motions
+  slopes patches[PATCHES * PATCHES];
+} workings;
 
-INLINE float gradient(const float *luma, int32_t at, int32_t place, int32_t step) {
-  return (luma[place + 1 < SIZE ? at + step : at] - luma[place > 0 ? at - step : at]) * 0.5f;
+_Static_assert(sizeof(workings) == SSAT_REFINE_SCRATCH * sizeof(float), "the header says how much");
+
+INLINE void find_gradients(const float *now, workings *w) {
+  for (int32_t v = 0; v < SIZE; v++) {
+    const float *row = now + v * SIZE, *above = v > 0 ? row - SIZE : row, *below = v + 1 < SIZE ? row + SIZE : row;
+    float *x = w->x + v * SIZE, *y = w->y + v * SIZE;
+    for (int32_t u = 1; u < SIZE - 1; u++) x[u] = (row[u + 1] - row[u - 1]) * 0.5f;
+    x[0] = (row[1] - row[0]) * 0.5f, x[SIZE - 1] = (row[SIZE - 1] - row[SIZE - 2]) * 0.5f;
+    for (int32_t u = 0; u < SIZE; u++) y[u] = (below[u] - above[u]) * 0.5f;
+  }
 }
 
-INLINE void sum_gradients(const float *now, windows *w) {
-  for (int32_t cell = 0; cell < MAP; cell++) {
-    float x = 0, y = 0, xx = 0, xy = 0, yy = 0;
-    for (int32_t k = 0; k < 4; k++) {
-      int32_t u = 2 * (cell % CELLS) + k % 2, v = 2 * (cell / CELLS) + k / 2, at = v * SIZE + u;
-      float gx = gradient(now, at, u, 1), gy = gradient(now, at, v, SIZE);
-      x += gx, y += gy, xx += gx * gx, xy += gx * gy, yy += gy * gy;
+// - `x`, `y`: gradient at the patch's first pixel.
+INLINE slopes slopes_of(const float *x, const float *y) {
+  // Square of the noise in the gradients: a slope of a level a pixel is half believed.
+  const float count = PATCH * PATCH, noise = 1 * count;
+  float sx[PATCH] = {0}, sy[PATCH] = {0}, sxx[PATCH] = {0}, sxy[PATCH] = {0}, syy[PATCH] = {0};
+  for (int32_t j = 0; j < PATCH; j++)
+    for (int32_t i = 0; i < PATCH; i++) {
+      float gx = x[j * SIZE + i], gy = y[j * SIZE + i];
+      sx[i] += gx, sy[i] += gy, sxx[i] += gx * gx, sxy[i] += gx * gy, syy[i] += gy * gy;
     }
-    w->x[cell] = x, w->y[cell] = y, w->xx[cell] = xx, w->xy[cell] = xy, w->yy[cell] = yy;
-  }
-  float *maps[] = {w->x, w->y, w->xx, w->xy, w->yy};
-  for (int32_t k = 0; k < 5; k++) sum_around(maps[k], w->scratch, RADIUS);
+  float mean_x = total(sx) * (1 / count), mean_y = total(sy) * (1 / count);
+  float xx = total(sxx) - count * mean_x * mean_x + noise, yy = total(syy) - count * mean_y * mean_y + noise;
+  float xy = total(sxy) - count * mean_x * mean_y, each = 1 / (xx * yy - xy * xy);
+  return (slopes){mean_x, mean_y, yy * each, -xy * each, xx * each};
 }
 
-INLINE void sum_errors(const float *now, const float *before, const float *back, windows *w) {
-  for (int32_t cell = 0; cell < MAP; cell++) {
-    float error = 0, x_error = 0, y_error = 0;
-    for (int32_t k = 0; k < 4; k++) {
-      int32_t u = 2 * (cell % CELLS) + k % 2, v = 2 * (cell / CELLS) + k / 2, at = v * SIZE + u;
-      float was;
-      between(before, SIZE, 1, place_of((float)u + 2 * back[2 * cell], (float)v + 2 * back[2 * cell + 1], SIZE), &was);
-      float e = now[at] - was;
-      error += e, x_error += gradient(now, at, u, 1) * e, y_error += gradient(now, at, v, SIZE) * e;
+// Where the patch at (u, v) was, from the cells at its middle; pixels.
+INLINE void start_of(const float *back, int32_t u, int32_t v, float by[2]) {
+  const float *above = back + ((v + PATCH / 2) / 2 * CELLS - CELLS + (u + PATCH / 2) / 2 - 1) * 2, *below = above + CELLS * 2;
+  by[0] = ((above[0] + above[2]) + (below[0] + below[2])) * 0.5f;
+  by[1] = ((above[1] + above[3]) + (below[1] + below[3])) * 0.5f;
+}
+
+// Every cell of the patch at (u, v) takes its motion for one share, larger where the pictures agree under it.
+// - `error`: of its pixels, before the last step; `step` is what that step was.
+INLINE void share_out(workings *w, int32_t u, int32_t v, const float error[PATCH][PATCH], const float step[2], const float by[2]) {
+  for (int32_t j = 0; j < PATCH; j += 2) {
+    float share[PATCH] = {0};
+    for (int32_t k = j; k < j + 2; k++) {
+      const float *x = w->x + (v + k) * SIZE + u, *y = w->y + (v + k) * SIZE + u;
+      for (int32_t i = 0; i < PATCH; i++) {
+        float left = error[k][i] - (x[i] * step[0] + y[i] * step[1]), size = left < 0 ? -left : left;
+        share[i] += 1 / (size < 1 ? 1 : size);
+      }
     }
-    w->error[cell] = error, w->x_error[cell] = x_error, w->y_error[cell] = y_error;
-  }
-  float *maps[] = {w->error, w->x_error, w->y_error};
-  for (int32_t k = 0; k < 3; k++) sum_around(maps[k], w->scratch, RADIUS);
-}
-
-// Least squares for every window: the shift (2 pixels at most) and the change in brightness that explain the error.
-INLINE void take_step(windows *w, float *back) {
-  // Sum of the squares of noise in the gradients: a slope of 1.5 levels a pixel is half believed.
-  const float noise = WINDOW * 1.5f * 1.5f, farthest = 2, each = 1.0f / WINDOW;
-  for (int32_t cell = 0; cell < MAP; cell++) {
-    float mean_x = w->x[cell] * each, mean_y = w->y[cell] * each;
-    float xx = w->xx[cell] - w->x[cell] * mean_x + noise, yy = w->yy[cell] - w->y[cell] * mean_y + noise;
-    float xy = w->xy[cell] - w->x[cell] * mean_y;
-    float xe = w->x_error[cell] - mean_x * w->error[cell], ye = w->y_error[cell] - mean_y * w->error[cell];
-    float determinant = xx * yy - xy * xy;
-    back[2 * cell] += 0.5f * clamped((yy * xe - xy * ye) / determinant, -farthest, farthest);
-    back[2 * cell + 1] += 0.5f * clamped((xx * ye - xy * xe) / determinant, -farthest, farthest);
-    w->sureness[cell] = determinant / (xx + yy);
+    int32_t first = (v + j) / 2 * CELLS + u / 2;
+    for (int32_t i = 0; i < PATCH / 2; i++) {
+      float both = share[2 * i] + share[2 * i + 1];
+      w->sum_x[first + i] += both * by[0], w->sum_y[first + i] += both * by[1], w->share[first + i] += both;
+    }
   }
 }
 
-// Every motion becomes the mean of those of the cells beside it, the surer ones counting more: windows without anything to hold on to
-// would drift apart from step to step.
-INLINE void even_out(windows *w, float *back) {
-  for (int32_t cell = 0; cell < MAP; cell++) {
-    w->x_error[cell] = w->sureness[cell] * back[2 * cell];
-    w->y_error[cell] = w->sureness[cell] * back[2 * cell + 1];
+// One step of least squares for the patch at (u, v): the shift that explains its error, whatever is added to the brightness.
+INLINE void search(workings *w, const float *now, const float *before, const float *back, int32_t u, int32_t v, const slopes *patch) {
+  const float farthest = 2;
+  float by[2], error[PATCH][PATCH], sum[PATCH] = {0}, sum_x[PATCH] = {0}, sum_y[PATCH] = {0};
+  start_of(back, u, v, by);
+  float left = clamped((float)u + by[0], 0, SIZE - PATCH), top = clamped((float)v + by[1], 0, SIZE - PATCH);
+  int32_t x0 = (int32_t)left < SIZE - PATCH ? (int32_t)left : SIZE - PATCH - 1, y0 = (int32_t)top < SIZE - PATCH ? (int32_t)top : SIZE - PATCH - 1;
+  float fx = left - (float)x0, fy = top - (float)y0;
+  for (int32_t j = 0; j < PATCH; j++) {
+    const float *was = before + (y0 + j) * SIZE + x0, *under = was + SIZE, *is = now + (v + j) * SIZE + u;
+    const float *x = w->x + (v + j) * SIZE + u, *y = w->y + (v + j) * SIZE + u;
+    for (int32_t i = 0; i < PATCH; i++) {
+      float e = is[i] - mixed(was[i], was[i + 1], under[i], under[i + 1], fx, fy);
+      error[j][i] = e, sum[i] += e, sum_x[i] += x[i] * e, sum_y[i] += y[i] * e;
+    }
   }
-  float *maps[] = {w->x_error, w->y_error, w->sureness};
-  for (int32_t k = 0; k < 3; k++) sum_around(maps[k], w->scratch, 1);
-  for (int32_t cell = 0; cell < MAP; cell++) {
-    back[2 * cell] = w->x_error[cell] / w->sureness[cell];
-    back[2 * cell + 1] = w->y_error[cell] / w->sureness[cell];
-  }
+  float all = total(sum), xe = total(sum_x) - patch->mean_x * all, ye = total(sum_y) - patch->mean_y * all;
+  float step[2] = {
+    clamped(patch->xx * xe + patch->xy * ye, -farthest, farthest), clamped(patch->xy * xe + patch->yy * ye, -farthest, farthest)};
+  by[0] += step[0], by[1] += step[1];
+  share_out(w, u, v, error, step, by);
 }
 
 CLONES void ssat_refine_motion(const float *now, const float *before, float *back, float *scratch) {
-  windows *w = (windows *)scratch;
-  sum_gradients(now, w);
-  for (int32_t step = 0; step < 2; step++) {
-    sum_errors(now, before, back, w);
-    take_step(w, back);
-    even_out(w, back);
+  workings *w = (workings *)scratch;
+  find_gradients(now, w);
+  for (int32_t k = 0; k < PATCHES * PATCHES; k++) {
+    int32_t at = k / PATCHES * STRIDE * SIZE + k % PATCHES * STRIDE;
+    w->patches[k] = slopes_of(w->x + at, w->y + at);
+  }
+  for (int32_t pass = 0; pass < PASSES; pass++) {
+    memset(w->sum_x, 0, sizeof w->sum_x + sizeof w->sum_y + sizeof w->share);
+    for (int32_t k = 0; k < PATCHES * PATCHES; k++) search(w, now, before, back, k % PATCHES * STRIDE, k / PATCHES * STRIDE, w->patches + k);
+    for (int32_t cell = 0; cell < MAP; cell++) {
+      float each = 0.5f / w->share[cell];
+      back[2 * cell] = w->sum_x[cell] * each, back[2 * cell + 1] = w->sum_y[cell] * each;
+    }
   }
 }
 

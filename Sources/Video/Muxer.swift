@@ -172,10 +172,9 @@ public final class Muxer: @unchecked Sendable {
         let parameters = from.pointee.codecpar!
         // The text track that holds an mp4's chapters is written anew with the chapters.
         if parameters.pointee.codec_id == AV_CODEC_ID_BIN_DATA, parameters.pointee.codec_tag == Muxer.textTag { return }
-        let supported = avformat_query_codec(context.pointee.oformat, parameters.pointee.codec_id, FF_COMPLIANCE_NORMAL) != 0
         let attached = from.pointee.disposition & AV_DISPOSITION_ATTACHED_PIC != 0
         let kind = parameters.pointee.codec_type
-        guard supported, !attached, Muxer.copiedKinds.contains(kind) else {
+        guard carries(parameters.pointee.codec_id, kind), !attached, Muxer.copiedKinds.contains(kind) else {
             let name = kind == AVMEDIA_TYPE_VIDEO ? "video" : String(cString: avcodec_get_name(parameters.pointee.codec_id))
             droppedStreams.append("stream \(index) (\(name))")
             return
@@ -187,6 +186,18 @@ public final class Muxer: @unchecked Sendable {
         to.pointee.disposition = from.pointee.disposition
         av_dict_copy(&to.pointee.metadata, from.pointee.metadata, 0)
         copied[index] = Int(to.pointee.index)
+    }
+
+    /// Whether the container takes such a stream. Where it does not say, one that knows no codec of a kind takes none of it (y4m: pictures alone).
+    private func carries(_ codec: AVCodecID, _ kind: AVMediaType) -> Bool {
+        let format = context.pointee.oformat!
+        let answer = avformat_query_codec(format, codec, FF_COMPLIANCE_NORMAL)
+        guard answer < 0 else { return answer > 0 }
+        return switch kind {
+        case AVMEDIA_TYPE_AUDIO: format.pointee.audio_codec != AV_CODEC_ID_NONE
+        case AVMEDIA_TYPE_SUBTITLE: format.pointee.subtitle_codec != AV_CODEC_ID_NONE
+        default: format.pointee.audio_codec != AV_CODEC_ID_NONE || format.pointee.subtitle_codec != AV_CODEC_ID_NONE
+        }
     }
 
     /// mov and mp4 store when a track begins in units of the movie, 1 ms if not told otherwise: too coarse for audio's first sample.

@@ -143,6 +143,15 @@ import Testing
         #expect(try hashes(blurred).allSatisfy { !source.contains($0) })
     }
 
+    /// A clip with sound into a container for pictures alone.
+    @Test func y4mLeavesSoundOut() throws {
+        let folder = try TemporaryFolder()
+        let output = folder.path("out.y4m")
+        let outcome = try Binary.apply(Binary.clip, output, ["--duration", "0.2"])
+        #expect(outcome.code == 0 && outcome.errors.contains("cannot carry stream 1 (aac); left out"))
+        #expect(try Tool.times(output).count == 5)
+    }
+
     @Test func interruptLeavesAPlayableFile() throws {
         let folder = try TemporaryFolder()
         let input = folder.path("in.mp4"), output = folder.path("out.mp4")

@@ -17,8 +17,8 @@ struct PredictionKey {
     /// 256x256 `FaceClass`.
     private var parsing = [UInt8](repeating: 0, count: 256 * 256)
     private var isWhole = false
-    /// Whether something has come since that the parsing does not know, as `serves` saw it last: a fingertip is too small to predict anew for,
-    /// but it wears nothing.
+    /// Whether something has come since that the parsing does not know, where it is not made anew, as `serves` saw it last: a fingertip is
+    /// too small to predict anew for, but it wears nothing.
     private(set) var showsSomethingNew = false
     private weak var look: Look?
     /// Frames since.
@@ -46,21 +46,25 @@ struct PredictionKey {
     func moveParsing(to view: FaceView) { view.motion.withVectors { ssat_move_labels(parsing, $0, &view.parsing) } }
 
     /// Whether the last prediction does for this face, too.
-    /// - Parameter whole: whether all of the crop is to be parsed.
-    mutating func serves(_ view: FaceView, _ look: Look?, whole: Bool) -> Bool {
+    /// - Parameters:
+    ///   - whole: whether all of the crop is to be parsed.
+    ///   - isParsed: whether a cell (x, y) is parsed anew in any case.
+    mutating func serves(_ view: FaceView, _ look: Look?, whole: Bool, isParsed: (Int, Int) -> Bool) -> Bool {
         age += 1
         guard let own = self.look, own === look, age <= Self.longest, isWhole || !whole else { return false }
         view.motion.withVectors { ssat_move_map(average, 64, 3, $0, WeightedRows.Spans.everywhere.first, WeightedRows.Spans.everywhere.end, &moved) }
-        var sum: Float = 0, cells: Float = 0, many = 0, most = 0
+        var sum: Float = 0, cells: Float = 0, many = 0, most = 0, new = 0
         for cell in 0..<64 * 64 where view.uv[cell].x >= 0 {
             var difference: Float = 0
             for c in cell * 3..<cell * 3 + 3 { difference += abs(view.average[c] - moved[c]) * (127.5 / 3) }
             sum += difference
             cells += 1
             if difference > 16 { many += 1 }
-            if difference > 32 { most += 1 }
+            guard difference > 32 else { continue }
+            most += 1
+            if !isParsed(cell % 64, cell / 64) { new += 1 }
         }
-        showsSomethingNew = most >= Self.unknown
+        showsSomethingNew = new >= Self.unknown
         return cells > 0 && sum < Self.meanDifference * cells && many < Self.differing && most < Self.differingMuch
     }
 }

@@ -19,7 +19,7 @@ package final class FaceMesh: @unchecked Sendable {
     private var shares = [Float](repeating: 0, count: FaceClass.allCases.count)
     /// Probability that the crop holds a face where it should be, 0...1.
     package private(set) var presence: Float = 0
-    /// Columns of every row of the class scores that were parsed last.
+    /// Columns of every row of the class scores that were chosen, or parsed, last.
     private var parsed = [ssat_span](repeating: ssat_span(start: 0, end: 0), count: 128)
     /// `FaceClass` of every crop pixel.
     package private(set) var parsing = [UInt8](repeating: 0, count: 256 * 256)
@@ -82,13 +82,7 @@ package final class FaceMesh: @unchecked Sendable {
 
     /// Parsing of the crop that was looked at last. What is beyond the extent counts as background.
     package func parse(_ extent: Extent) {
-        switch extent {
-        case .crop: network.wantEverything()
-        case .face: want(landmarks.indices, margin: 8)
-        case .features: want(Self.eyesAndMouth, margin: 6)
-        }
-        // Before it is widened for the kernels: what comes out beyond is made of what happens to be there.
-        for y in 0..<classes.height { parsed[y] = network.spans[classes.firstSpan + y] }
+        choose(extent)
         if extent != .crop {
             network.wantInputs(of: parsingSteps)
             network.align()
@@ -99,6 +93,22 @@ package final class FaceMesh: @unchecked Sendable {
         for i in shares.indices { shares[i] = 0 }
         let step = 5
         for i in stride(from: 0, to: parsing.count, by: step) { shares[Int(parsing[i])] += Float(step) / Float(parsing.count) }
+    }
+
+    /// What `parse` would parse of the crop that was looked at last, without doing so; then `isChosen` tells.
+    func choose(_ extent: Extent) {
+        switch extent {
+        case .crop: network.wantEverything()
+        case .face: want(landmarks.indices, margin: 8)
+        case .features: want(Self.eyesAndMouth, margin: 6)
+        }
+        // Before it is widened for the kernels: what comes out beyond is made of what happens to be there.
+        for y in 0..<classes.height { parsed[y] = network.spans[classes.firstSpan + y] }
+    }
+
+    /// Whether all of a cell of 4x4 pixels is within what was chosen last.
+    func isChosen(x: Int, y: Int) -> Bool {
+        (2 * y...2 * y + 1).allSatisfy { parsed[$0].start <= 2 * x && 2 * x + 2 <= parsed[$0].end }
     }
 
     /// Around some landmarks, which lie closer to each other than the margin reaches, and between them. `margin`: in cells of 2 pixels.
