@@ -78,6 +78,7 @@ public final class MakeupFilter: @unchecked Sendable {
     private var analyses: [Analysis] = []
     private var scratch: [Scratch] = []
     private var planes = [Float](repeating: 0, count: 256 * 256 * 3)
+    private var smoothingScratch = [Float](repeating: 0, count: Int(SSAT_SMOOTH_SCRATCH))
     public var temporalSmoothing = true
     /// 0: every frame waits for its own prediction. Otherwise, for live pictures (one worker, and no team: that serves one thread):
     /// predictions are made aside, on a thread of their own, begun at most once in so many frames; a frame wears what was predicted
@@ -298,7 +299,9 @@ public final class MakeupFilter: @unchecked Sendable {
             ssat_keep_crop(view.crop, &track.previousCrop)
             return
         }
-        view.step.withVectors { ssat_smooth_change(&view.change, &track.previousChange, view.crop, &track.previousCrop, $0, calm) }
+        view.step.withVectors { back in
+            ssat_smooth_change(&view.change, &track.previousChange, view.crop, &track.previousCrop, back, calm, &smoothingScratch)
+        }
     }
 
     /// Encodes a reference. `frame` holds the photo. For several, keep a `LookMaker`.

@@ -193,28 +193,38 @@ struct TestFrame {
         func kept(_ crop: [UInt8]) -> [UInt8] { (0..<256 * 256 * 4).map { $0 % 4 < 3 ? crop[$0 / 4 * 3 + $0 % 4] : 0 } }
         var change = worn(8), previous = worn(0), before = kept(picture(0))
         let crop = picture(8), back = (0..<64 * 64 * 2).map { Float($0 % 2 == 0 ? -2 : 0) }
-        ssat_smooth_change(&change, &previous, crop, &before, back, 0.2)
+        let scratch = Guarded<Float>(Int(SSAT_SMOOTH_SCRATCH)) { _ in 9 }
+        ssat_smooth_change(&change, &previous, crop, &before, back, 0.2, scratch.base)
         #expect(zip(change, worn(8)).allSatisfy { abs($0 - $1) < 1e-5 })
         #expect(previous == change && before == kept(crop))
         // In place, where nothing moved: towards the new by the share that is asked for.
         var bright = [Float](repeating: 0.2, count: change.count)
-        ssat_smooth_change(&bright, &previous, crop, &before, [Float](repeating: 0, count: 64 * 64 * 2), 0.25)
+        ssat_smooth_change(&bright, &previous, crop, &before, [Float](repeating: 0, count: 64 * 64 * 2), 0.25, scratch.base)
+        #expect(scratch.intact)
         let i = (120 * 256 + 120) * 3, was = worn(8)[i]
         #expect(abs(bright[i] - (was + 0.25 * (0.2 - was))) < 1e-5)
     }
 
-    /// Where a mouth has closed over its teeth there was no paint a frame ago, where it has opened there is none now: neither waits long.
+    /// Where a mouth has closed over its teeth there was no paint a frame ago, where it has opened there is none now: neither waits long, nor does
+    /// what was half bare at the edge. What only wavers does.
     @Test func whatOpensOrClosesIsFollowedSoon() {
         let crop = [UInt8](repeating: 100, count: 256 * 256 * 3), still = [Float](repeating: 0, count: 64 * 64 * 2)
-        var before = [UInt8](repeating: 100, count: 256 * 256 * 4)
-        let i = (128 * 256 + 128) * 3, paint: Float = 0.2
-        func smoothed(from was: Float, to now: Float) -> Float {
-            var change = [Float](repeating: now, count: crop.count), previous = [Float](repeating: was, count: crop.count)
-            ssat_smooth_change(&change, &previous, crop, &before, still, 0.1)
-            return change[i]
+        var before = [UInt8](repeating: 100, count: 256 * 256 * 4), scratch = [Float](repeating: 0, count: Int(SSAT_SMOOTH_SCRATCH))
+        let paint: Float = 0.2
+        /// What a pixel in the middle wears after a change in an area around it, `width` pixels wide.
+        func smoothed(from was: Float, to now: Float, width: Int = 64) -> Float {
+            func area(_ value: Float) -> [Float] {
+                (0..<256 * 256 * 3).map { abs($0 / 3 % 256 - 128) <= width / 2 && abs($0 / 768 - 128) <= 32 ? value : paint }
+            }
+            var change = area(now), previous = area(was)
+            ssat_smooth_change(&change, &previous, crop, &before, still, 0.1, &scratch)
+            return change[(128 * 256 + 128) * 3]
         }
-        #expect(smoothed(from: 0, to: paint) > 0.6 * paint)
-        #expect(smoothed(from: paint, to: 0) < 0.4 * paint)
-        #expect(abs(smoothed(from: paint / 2, to: paint) - 0.55 * paint) < 1e-6)
+        #expect(smoothed(from: 0, to: paint) > 0.75 * paint)
+        #expect(smoothed(from: paint, to: 0) < 0.25 * paint)
+        #expect(smoothed(from: 0.25 * paint, to: paint) > 0.75 * paint)
+        #expect(abs(smoothed(from: 0.8 * paint, to: paint) - 0.82 * paint) < 1e-6)
+        // A line of a pixel is the wavering of an edge.
+        #expect(abs(smoothed(from: 0, to: paint, width: 1) - 0.1 * paint) < 1e-6)
     }
 }
