@@ -69,11 +69,11 @@ import Testing
         try FileManager.default.copyItem(atPath: Binary.reference("plum"), toPath: reference)
         try Tool.ffmpeg(["-stream_loop", "8", "-i", Binary.clip, "-c", "copy", long])
         let running = try Background([
-            "bash", "-c", "exec \(Binary.path) webcam -r \(reference) -d \(long) -o null --control none --progress none 2>\(log)",
+            "bash", "-c", "exec \(Binary.path) webcam -r \(reference) -d \(long) -o null --control none --progress plain 2>\(log)",
         ])
         defer { running.stop() }
         func said(_ text: String) -> Bool { (try? String(contentsOfFile: log, encoding: .utf8))?.contains(text) ?? false }
-        usleep(2_500_000)
+        for _ in 0..<600 where !said("frame=") { usleep(50_000) }
         try Data("no picture".utf8).write(to: URL(fileURLWithPath: reference))
         usleep(1_500_000)
         #expect(!said("loaded again"))
@@ -93,8 +93,8 @@ import Testing
         let command = [
             Binary.path, "webcam", "-r", Binary.reference("plum"), "--next", Binary.reference("ocean"), "-d", long, "-o", "null", "--control", "none",
         ].joined(separator: " ")
-        let keys = "sleep 4; for k in n p p b x b y - n q; do sleep 0.4; printf $k; done"
-        let outcome = try Tool.run(["bash", "-c", "(\(keys)) | script -qec '\(command)' \(log) >/dev/null"])
+        let keys = "for i in $(seq 600); do grep -q 'keys: n' \(log) 2>/dev/null && break; sleep 0.05; done; sleep 1; for k in n p p b x b y - n q; do sleep 0.4; printf $k; done"
+        let outcome = try Tool.run(["bash", "-c", "(\(keys)) | script -qfec '\(command)' \(log) >/dev/null"])
         let said = try String(contentsOfFile: log, encoding: .utf8)
         let wanted = [
             "keys: n next look", "look: \(Binary.reference("ocean"))", "privacy: the placeholder", "privacy: off", "press y", "press y", "makeup: off",
