@@ -78,6 +78,7 @@ public final class MakeupFilter: @unchecked Sendable {
     private var analyses: [Analysis] = []
     private var scratch: [Scratch] = []
     private var planes = [Float](repeating: 0, count: 256 * 256 * 3)
+    private var lateChange = [Float](repeating: 0, count: 256 * 256 * 3)
     private var smoothingScratch = [Float](repeating: 0, count: Int(SSAT_SMOOTH_SCRATCH))
     public var temporalSmoothing = true
     /// 0: every frame waits for its own prediction. Otherwise, for live pictures (one worker, and no team: that serves one thread):
@@ -195,8 +196,8 @@ public final class MakeupFilter: @unchecked Sendable {
 
     /// Takes over what was predicted aside, and begins anew when it is time. Faces that have worn something keep it meanwhile.
     private func moveOn(_ analysis: Analysis) {
-        // Predictions come seldom: they are not to take many to arrive.
-        predictor.collect { smooth($0.view, $0.outfit, calm: 0.5) }
+        predictor.collect(takeUp)
+        predictor.follow(analysis.views)
         for view in analysis.views { view.keepsChange = !view.track.previousChange.isEmpty }
         framesSincePrediction += 1
         let isDue = framesSincePrediction >= predictsAsideEvery || analysis.views.contains { !$0.keepsChange }
@@ -205,6 +206,19 @@ public final class MakeupFilter: @unchecked Sendable {
         predictor.begin(analysis.views, analysis.outfit) { [unowned self] job in
             if let look = job.outfit.look { predict(job.view, look, job.outfit.recipe) }
         }
+    }
+
+    /// What was predicted aside for a frame that is past, moved along to the last one that was shown.
+    private func takeUp(_ job: Predictor.Job) {
+        let view = job.view, track = view.track!, all = WeightedRows.Spans.everyPixel
+        job.since.withVectors { ssat_move_map(view.change, 256, 3, $0, all.first, all.end, &lateChange) }
+        view.change.withUnsafeMutableBufferPointer { _ = $0.update(fromContentsOf: lateChange) }
+        for i in 0..<256 * 256 where !track.previousChange.isEmpty {
+            for c in 0..<3 { view.crop[i * 3 + c] = track.previousCrop[i * 4 + c] }
+        }
+        view.step.clear()
+        // Predictions come seldom: they are not to take many to arrive.
+        smooth(view, job.outfit, calm: 0.5)
     }
 
     private func predict(_ view: FaceView, _ look: Look, _ recipe: Recipe) {

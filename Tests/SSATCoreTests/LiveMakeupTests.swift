@@ -103,5 +103,20 @@ import Video
         }
     }
 
+    /// A face that shakes within its crop, which follows a frame behind, wears what took some frames to predict where it is now.
+    @Test func makeupPredictedAsideArrivesWhereTheFaceIs() throws {
+        let aside = try MakeupFilter(look: Self.plum), inside = try MakeupFilter(look: Self.plum)
+        aside.predictsAsideEvery = 1
+        aside.whenLost = .blur
+        func x(_ step: Int) -> Float { 160 + 8 * sin(Float(max(step - 30, 0)) * 1.5) }
+        let frames = (0..<70).map { show(aside, $0, x: x($0)) }
+        var worst = 0.0
+        for step in 0..<70 {
+            let b = show(inside, step, x: x(step))
+            if step > 32 { worst = max(worst, distance(frames[step], b) / distance(bare(x: x(step)), b)) }
+        }
+        #expect(worst < 0.4)
+    }
+
     @Test func speed() throws { #expect(try FilterSpeed.measure(team: 1, frames: 2).framesPerSecond > 0) }
 }

@@ -31,6 +31,26 @@ struct MotionField {
         }
     }
 
+    /// Nothing has moved.
+    mutating func clear() {
+        for cell in back.indices { back[cell] = .zero }
+    }
+
+    /// A further frame: from where a cell is now to where it was a frame ago, and from there on by what was known.
+    /// - Parameter before: scratch, another field.
+    mutating func follow(_ step: MotionField, before: inout MotionField) {
+        swap(&self, &before)
+        let all = WeightedRows.Spans.everywhere
+        before.withVectors { known in
+            step.withVectors { step in
+                back.withUnsafeMutableBufferPointer { moved in
+                    moved.withMemoryRebound(to: Float.self) { ssat_move_map(known, 64, 2, step, all.first, all.end, $0.baseAddress!) }
+                }
+            }
+        }
+        for cell in back.indices { back[cell] += step.back[cell] }
+    }
+
     /// `back` as kernels want it: 64x64x2.
     func withVectors(_ body: (UnsafePointer<Float>) -> Void) {
         back.withUnsafeBufferPointer { $0.withMemoryRebound(to: Float.self) { body($0.baseAddress!) } }

@@ -8,6 +8,8 @@ final class Predictor: @unchecked Sendable {
     /// A face as it was when the prediction began; `change` is the result.
     final class Job: @unchecked Sendable {
         let view = FaceView()
+        /// Since then.
+        fileprivate(set) var since = MotionField()
         fileprivate(set) var outfit = MakeupFilter.Outfit(look: nil, recipe: Recipe())
     }
 
@@ -18,6 +20,8 @@ final class Predictor: @unchecked Sendable {
     /// Of the work in hand, or of that which was done last; then those that may be used again.
     private var jobs: [Job] = [], spare: [Job] = []
 
+    private var scratch = MotionField()
+
     /// Whether nothing is in work, and nothing that was done waits to be collected.
     var isIdle: Bool { jobs.isEmpty }
 
@@ -27,6 +31,7 @@ final class Predictor: @unchecked Sendable {
             let job = spare.popLast() ?? Job()
             job.view.copyInputs(of: view)
             job.outfit = outfit
+            job.since.clear()
             return job
         }
         lock.withLock { isBusy = true }
@@ -43,6 +48,13 @@ final class Predictor: @unchecked Sendable {
         jobs.forEach(body)
         spare += jobs
         jobs = []
+    }
+
+    /// What is not collected yet belongs to faces that have gone on by a frame.
+    func follow(_ views: [FaceView]) {
+        for job in jobs {
+            if let view = views.first(where: { $0.track === job.view.track }) { job.since.follow(view.step, before: &scratch) }
+        }
     }
 
     /// Waits for what is in work.
