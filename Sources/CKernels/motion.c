@@ -116,17 +116,35 @@ INLINE void search(workings *w, const float *now, const float *before, const flo
   share_out(w, u, v, error, step, by);
 }
 
-CLONES void ssat_refine_motion(const float *now, const float *before, float *back, float *scratch) {
+// Patches of a row that lie over wanted cells: from `*start` to the one that is returned.
+INLINE int32_t wanted_patches(const int16_t *first, const int16_t *end, int32_t row, int32_t *start) {
+  int32_t low = CELLS, high = 0;
+  for (int32_t y = row * STRIDE / 2; y < row * STRIDE / 2 + PATCH / 2; y++) {
+    if (first[y] >= end[y]) continue;
+    low = first[y] < low ? first[y] : low, high = end[y] > high ? end[y] : high;
+  }
+  *start = low > 2 ? (low - 2) / 2 : 0;
+  return (high + 1) / 2 < PATCHES ? (high + 1) / 2 : PATCHES;
+}
+
+CLONES void ssat_refine_motion(const float *now, const float *before, const int16_t *first, const int16_t *end, float *back, float *scratch) {
   workings *w = (workings *)scratch;
+  int32_t starts[PATCHES], ends[PATCHES];
   find_gradients(now, w);
-  for (int32_t k = 0; k < PATCHES * PATCHES; k++) {
-    int32_t at = k / PATCHES * STRIDE * SIZE + k % PATCHES * STRIDE;
-    w->patches[k] = slopes_of(w->x + at, w->y + at);
+  for (int32_t row = 0; row < PATCHES; row++) {
+    ends[row] = wanted_patches(first, end, row, &starts[row]);
+    for (int32_t k = starts[row]; k < ends[row]; k++) {
+      int32_t at = row * STRIDE * SIZE + k * STRIDE;
+      w->patches[row * PATCHES + k] = slopes_of(w->x + at, w->y + at);
+    }
   }
   for (int32_t pass = 0; pass < PASSES; pass++) {
     memset(w->sum_x, 0, sizeof w->sum_x + sizeof w->sum_y + sizeof w->share);
-    for (int32_t k = 0; k < PATCHES * PATCHES; k++) search(w, now, before, back, k % PATCHES * STRIDE, k / PATCHES * STRIDE, w->patches + k);
+    for (int32_t row = 0; row < PATCHES; row++)
+      for (int32_t k = starts[row]; k < ends[row]; k++)
+        search(w, now, before, back, k * STRIDE, row * STRIDE, w->patches + row * PATCHES + k);
     for (int32_t cell = 0; cell < MAP; cell++) {
+      if (w->share[cell] == 0) continue;
       float each = 0.5f / w->share[cell];
       back[2 * cell] = w->sum_x[cell] * each, back[2 * cell + 1] = w->sum_y[cell] * each;
     }

@@ -11,9 +11,12 @@ import Testing
 
     private static func luma(_ at: (Float, Float) -> Float) -> [Float] { (0..<128 * 128).map { at(Float($0 % 128), Float($0 / 128)) } }
 
-    private static func refined(_ now: [Float], _ before: [Float], from start: (Float, Float)) -> [Float] {
+    private static func refined(
+        _ now: [Float], _ before: [Float], from start: (Float, Float), first: [Int16] = .init(repeating: 0, count: 64),
+        end: [Int16] = .init(repeating: 64, count: 64)
+    ) -> [Float] {
         let back = Guarded<Float>(64 * 64 * 2) { $0 % 2 == 0 ? start.0 : start.1 }, scratch = Guarded<Float>(Int(SSAT_REFINE_SCRATCH)) { _ in 7 }
-        ssat_refine_motion(now, before, back.base, scratch.base)
+        ssat_refine_motion(now, before, first, end, back.base, scratch.base)
         #expect(back.intact && scratch.intact)
         return back.values
     }
@@ -26,6 +29,20 @@ import Testing
         let inner = (0..<64 * 64).filter { (4..<60).contains($0 % 64) && (4..<60).contains($0 / 64) }
         let wrong = inner.filter { abs(2 * back[2 * $0] - shift.x) > 0.25 || abs(2 * back[2 * $0 + 1] - shift.y) > 0.25 }
         #expect(wrong.count < inner.count / 10)
+    }
+
+    /// Only what is asked for is corrected, with a patch's width around it; there it is found as well as everywhere.
+    @Test func correctsWhatIsWanted() {
+        let now = Self.luma(Self.texture), before = Self.luma { Self.texture($0 - 1.3, $1 + 0.7) }
+        let rows = 20..<40, first = (0..<64).map { Int16(rows.contains($0) ? 24 : 0) }, end = (0..<64).map { Int16(rows.contains($0) ? 45 : 0) }
+        let part = Self.refined(now, before, from: (0, 0), first: first, end: end)
+        for cell in 0..<64 * 64 {
+            let (x, y) = (cell % 64, cell / 64), found = (part[2 * cell], part[2 * cell + 1])
+            if !(20..<49).contains(x) || !(16..<44).contains(y) { #expect(found == (0, 0)) }
+            if (26..<43).contains(x), (22..<38).contains(y) { #expect(abs(2 * found.0 - 1.3) < 0.25 && abs(2 * found.1 + 0.7) < 0.25) }
+        }
+        let nothing = [Int16](repeating: 0, count: 64)
+        #expect(Self.refined(now, before, from: (0.5, 0), first: nothing, end: nothing).enumerated().allSatisfy { $1 == ($0 % 2 == 0 ? 0.5 : 0) })
     }
 
     /// Nothing to see, nothing to correct; noise alone moves nothing far.

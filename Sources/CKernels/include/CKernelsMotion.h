@@ -15,8 +15,9 @@ enum { SSAT_REFINE_SCRATCH = 2 * 128 * 128 + 3 * 64 * 64 + 5 * 31 * 31 };
 /// Where there is nothing to hold on to it stays as it is.
 /// - `now`, `before`: 128x128, of `ssat_halve_luma`.
 /// - `back`: 64x64x2, from where a cell is now to where it was before, in cells; at most a cell from the truth.
+/// - `first`, `end`: columns of every row of cells that are corrected, with up to four cells around them; none where `end` is not beyond `first`.
 /// - `scratch`: SSAT_REFINE_SCRATCH values.
-void ssat_refine_motion(const float *now, const float *before, float *back, float *scratch);
+void ssat_refine_motion(const float *now, const float *before, const int16_t *first, const int16_t *end, float *back, float *scratch);
 
 /// Moves the labels of a crop, 256x256, cell by cell to the nearest pixel. `back` as above.
 void ssat_move_labels(const uint8_t *labels, const float *back, uint8_t *output);

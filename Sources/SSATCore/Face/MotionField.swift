@@ -4,6 +4,8 @@ import CKernels
 struct MotionField {
     /// 64x64: from where a cell is to where it was, in cells.
     private(set) var back = [SIMD2<Float>](repeating: .zero, count: 64 * 64)
+    /// Columns of every row that the mesh reaches: first, and one beyond the last.
+    private var first = [Int16](repeating: 0, count: 64), end = [Int16](repeating: 0, count: 64)
 
     /// - Parameters:
     ///   - uv: 64x64, negative where no mesh is.
@@ -21,13 +23,13 @@ struct MotionField {
         if above == nil { for cell in 0..<64 * 64 { back[cell] = .zero } }
     }
 
-    /// Corrected by the two pictures themselves (`ssat_refine_motion`): landmarks waver from frame to frame by more than the face moves.
+    /// Corrected by the two pictures themselves where the mesh is (`ssat_refine_motion`): landmarks waver from frame to frame by more than the face moves.
     /// - Parameters:
     ///   - now, before: luma of both crops, 128x128.
     ///   - scratch: SSAT_REFINE_SCRATCH values.
     mutating func refine(now: [Float], before: [Float], scratch: inout [Float]) {
         back.withUnsafeMutableBufferPointer { back in
-            back.withMemoryRebound(to: Float.self) { ssat_refine_motion(now, before, $0.baseAddress!, &scratch) }
+            back.withMemoryRebound(to: Float.self) { ssat_refine_motion(now, before, first, end, $0.baseAddress!, &scratch) }
         }
     }
 
@@ -61,11 +63,13 @@ struct MotionField {
         var last: Int?
         for x in 0..<64 where uv[y * 64 + x].x >= 0 {
             let here = (origin(y * 64 + x) - SIMD2(Float(4 * x + 1), Float(4 * y + 1))) / 4
-            let first = last ?? -1, start = last.map { back[y * 64 + $0] } ?? here
-            for hole in first + 1..<x { back[y * 64 + hole] = start + (here - start) * (Float(hole - first) / Float(x - first)) }
+            if last == nil { first[y] = Int16(x) }
+            let before = last ?? -1, start = last.map { back[y * 64 + $0] } ?? here
+            for hole in before + 1..<x { back[y * 64 + hole] = start + (here - start) * (Float(hole - before) / Float(x - before)) }
             back[y * 64 + x] = here
             last = x
         }
+        end[y] = Int16((last ?? -1) + 1)
         guard let last else { return false }
         for x in last + 1..<max(64, last + 1) { back[y * 64 + x] = back[y * 64 + last] }
         return true
