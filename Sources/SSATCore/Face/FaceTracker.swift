@@ -120,7 +120,7 @@ final class FaceTracker: @unchecked Sendable {
     private func recognise(_ view: FaceView, _ track: Track, _ time: Double) -> Bool {
         guard mesh.presence > FaceMesh.leastPresence else { return false }
         locate(view, track, time)
-        mesh.choose(.features)
+        if worn != nil { mesh.choose(.features) }
         view.reusesPrediction = track.predictionKey.serves(view, worn, whole: parsed == .crop, isParsed: mesh.isChosen)
         if view.reusesPrediction, !track.predictionKey.showsSomethingNew {
             mesh.parse(.features)
