@@ -175,6 +175,36 @@ struct NetworkGoldenTests {
         }
     }
 
+    /// What is kept of a prediction is the same whatever the memory that it was made in, or is kept in, held before: faces of several threads
+    /// take turns there, and what a face that moves was made of beyond its edge differed from run to run.
+    @Test(arguments: Precision.allCases) func keptPredictionsHoldNothingElse(precision: Precision) throws {
+        let golden = try Self.golden("ssat_live")
+        let crops = try ["a", "b"].map { try golden.uint8s(named: "crop_\($0)", shape: nil) }
+        let classes = try ["a", "b"].map { try golden.uint8s(named: "parsing_\($0)", shape: nil) }
+        let uv = try ["a", "b"].map { try golden.floats(named: "uv_features_\($0)", shape: nil) }
+        let fresh = try SSAT(weights: Models.ssatLive(precision), precision: precision)
+        let used = SSAT(sharingWeightsOf: fresh)
+        used.encode(crop: crops[1], classes: classes[1], uv: uv[1])
+        let look = used.makeLook()
+        var change = [Float](repeating: 0, count: 256 * 256 * 3)
+        let weight: [Float] = (0..<256 * 256).map { i in
+            let dx = Float(i % 256 - 120) / 50, dy = Float(i / 256 - 120) / 70
+            return dx * dx + dy * dy < 1 ? 1 : 0
+        }
+        // The last prediction that is kept there is of another face, all over the crop.
+        let one = Prediction(), other = Prediction()
+        let everywhere = [Float](repeating: 1, count: 256 * 256)
+        used.encode(crop: crops[1], classes: classes[1], uv: uv[1], for: everywhere, withMargin: true)
+        used.transfer(look, on: used.faceColours, weight: everywhere, change: &change, keeping: other)
+        let pairs: [(SSAT, Prediction)] = [(fresh, one), (used, other)]
+        for (network, prediction) in pairs {
+            network.encode(crop: crops[0], classes: classes[0], uv: uv[0], for: weight, withMargin: true)
+            network.transfer(look, on: network.faceColours, weight: weight, change: &change, keeping: prediction)
+        }
+        #expect(one.gate == other.gate && one.head == other.head && one.warped == other.warped && one.paint == other.paint)
+        #expect(one.head.contains { $0 != 0 })
+    }
+
     /// A look put on the crop that it came from changes it little, and int8 follows f32.
     @Test func int8FollowsFloat() throws {
         let golden = try Self.golden("ssat_live")

@@ -8,11 +8,11 @@ import Synchronization
 package final class Prediction: @unchecked Sendable {
     static let gateChannels = 12, headChannels = 12
     /// 64x64x12 and 128x128x12, as the decoder gave them.
-    var gate = [Float](repeating: 0, count: 64 * 64 * gateChannels)
-    var head = [Float](repeating: 0, count: 128 * 128 * headChannels)
+    package var gate = [Float](repeating: 0, count: 64 * 64 * gateChannels)
+    package var head = [Float](repeating: 0, count: 128 * 128 * headChannels)
     /// 64x64x3 and 64x64x4: the reference's colour and paint in every cell of the face, carried on a few cells beyond its edge.
-    var warped = [Float](repeating: 0, count: 64 * 64 * 3)
-    var paint = [Float](repeating: 0, count: 64 * 64 * 4)
+    package var warped = [Float](repeating: 0, count: 64 * 64 * 3)
+    package var paint = [Float](repeating: 0, count: 64 * 64 * 4)
     /// Columns of every row of the crop for which the maps were computed.
     private var computed = [Range<Int>](repeating: 0..<0, count: 256)
     private var known = [Bool](repeating: false, count: 64 * 64)
@@ -24,7 +24,7 @@ package final class Prediction: @unchecked Sendable {
     static let margin = 4
     private static let carriedCells = 2
 
-    init() { border.reserveCapacity(64 * 64) }
+    package init() { border.reserveCapacity(64 * 64) }
 
     func withMaps(_ body: (_ gate: ChangeAssembler.Map, _ head: ChangeAssembler.Map) -> Void) {
         gate.withUnsafeBufferPointer { gate in
@@ -33,6 +33,29 @@ package final class Prediction: @unchecked Sendable {
                     ChangeAssembler.Map(values: gate.baseAddress!, row: 64 * Self.gateChannels, pixel: Self.gateChannels),
                     ChangeAssembler.Map(values: head.baseAddress!, row: 128 * Self.headChannels, pixel: Self.headChannels))
             }
+        }
+    }
+
+    /// Copies a map of the decoder: what was computed, and beyond that the nearest of its row, or of the next row that has any. A face that moves is
+    /// made of what lies between two cells, and the other one may lie beyond; what happens to be there is not the same in every run.
+    /// - Parameter computed: columns of every row.
+    static func fill(_ map: inout [Float], from source: ChangeAssembler.Map, channels: Int, computed: [Range<Int>]) {
+        let size = computed.count
+        guard let first = computed.firstIndex(where: { !$0.isEmpty }) else { return }
+        map.withUnsafeMutableBufferPointer { map in
+            let map = map.baseAddress!
+            func copyRow(_ from: Int, to y: Int) { (map + y * size * channels).update(from: map + from * size * channels, count: size * channels) }
+            for y in first..<size {
+                guard let low = computed[y].first, let high = computed[y].last else {
+                    copyRow(y - 1, to: y)
+                    continue
+                }
+                for x in 0..<size {
+                    let from = source.values + y * source.row + min(max(x, low), high) * source.pixel
+                    (map + (y * size + x) * channels).update(from: from, count: channels)
+                }
+            }
+            for y in 0..<first { copyRow(first, to: y) }
         }
     }
 

@@ -49,6 +49,12 @@ extension Network {
             ? ssat_span(start: Int16(start), end: Int16(end)) : ssat_span(start: min(span.start, Int16(start)), end: max(span.end, Int16(end)))
     }
 
+    /// What `want` asked for of a row; nothing else of it means anything.
+    func wanted(_ map: Tensor, row y: Int) -> Range<Int> {
+        let span = spans[map.firstSpan + y]
+        return Int(span.start)..<Int(span.end)
+    }
+
     /// What the steps of `range` need of their inputs for what is wanted of their outputs. Later steps first; at last `align`.
     package func wantInputs(of range: Range<Int>) {
         for flow in flows[range].reversed() {

@@ -30,6 +30,8 @@ package final class SSAT: @unchecked Sendable {
     /// What the reference wears, carried to the source: opacity, and R'G'B' times that.
     private var paint = [Float](repeating: 0, count: 64 * 64 * 4)
     private var rows = WeightedRows()
+    /// Columns of every row of the gates and of the head that were wanted for the crop that was encoded last: no other values mean anything.
+    private var wantedGate = [Range<Int>](repeating: 0..<64, count: 64), wantedHead = [Range<Int>](repeating: 0..<128, count: 128)
     private var reduced = [UInt8](repeating: 0, count: size * size)
     /// Of the crop that was encoded last. Measured anew each time: a video's frames have those of their tracks.
     package var faceColours: FaceColours { assembler.faceColours(classes: reduced) }
@@ -129,6 +131,9 @@ package final class SSAT: @unchecked Sendable {
             // Gates are interpolated between cells.
             for cell in y / 4 - 1...y / 4 + 1 { network.want(gate, row: cell, columns: first / 4 - 1..<last / 4 + 2) }
         }
+        // Before they are widened for the kernels.
+        for y in wantedGate.indices { wantedGate[y] = network.wanted(gate, row: y) }
+        for y in wantedHead.indices { wantedHead[y] = network.wanted(head, row: y) }
         network.wantInputs(of: decoding)
         network.wantInputs(of: encoding)
         network.align()
@@ -204,20 +209,10 @@ package final class SSAT: @unchecked Sendable {
         ChangeAssembler.Map(values: network.floats(tensor), row: tensor.rowStride, pixel: tensor.pixelStride)
     }
 
-    /// What the last `transfer` made its change of.
+    /// What the last `transfer` made its change of. `encode` was given a weight.
     private func keep(_ prediction: Prediction) {
-        func copy(_ tensor: Tensor, _ into: inout [Float]) {
-            let from = map(tensor), channels = tensor.channels
-            into.withUnsafeMutableBufferPointer { out in
-                for y in 0..<tensor.height {
-                    for x in 0..<tensor.width {
-                        (out.baseAddress! + (y * tensor.width + x) * channels).update(from: from.values + y * from.row + x * from.pixel, count: channels)
-                    }
-                }
-            }
-        }
-        copy(gate, &prediction.gate)
-        copy(head, &prediction.head)
+        Prediction.fill(&prediction.gate, from: map(gate), channels: gate.channels, computed: wantedGate)
+        Prediction.fill(&prediction.head, from: map(head), channels: head.channels, computed: wantedHead)
         prediction.warped.withUnsafeMutableBufferPointer { _ = $0.update(fromContentsOf: warped) }
         prediction.paint.withUnsafeMutableBufferPointer { _ = $0.update(fromContentsOf: paint) }
         prediction.carryOn(from: correspondence.value.positions)
