@@ -323,12 +323,14 @@ final class FaceTracker: @unchecked Sendable {
         view.track = track
         rasterizer.rasterize(view.landmarks, before: (track.predictionKey.landmarks, track.cropLandmarks))
         ssat_halve_luma(view.crop, &view.luma)
-        if worn != nil {
+        view.step.fill(uv: rasterizer.uv) { rasterizer.origins[$0].highHalf }
+        view.step.refine(now: view.luma, before: track.cropLuma, scratch: &motionScratch)
+        if worn != nil, track.predictionKey.isOfLastFrame {
+            view.motion.copy(view.step)
+        } else if worn != nil {
             view.motion.fill(uv: rasterizer.uv) { rasterizer.origins[$0].lowHalf }
             view.motion.refine(now: view.luma, before: track.predictionKey.luma, scratch: &motionScratch)
         }
-        view.step.fill(uv: rasterizer.uv) { rasterizer.origins[$0].highHalf }
-        view.step.refine(now: view.luma, before: track.cropLuma, scratch: &motionScratch)
         track.cropLuma.withUnsafeMutableBufferPointer { _ = $0.update(fromContentsOf: view.luma) }
         track.cropLandmarks.withUnsafeMutableBufferPointer { _ = $0.update(fromContentsOf: view.landmarks) }
         view.uv.withUnsafeMutableBufferPointer { rasterizer.writeClosed($0.baseAddress!) }

@@ -33,6 +33,13 @@ struct MotionField {
         }
     }
 
+    /// The same motion as another field's.
+    mutating func copy(_ other: MotionField) {
+        back.withUnsafeMutableBufferPointer { _ = $0.update(fromContentsOf: other.back) }
+        first.withUnsafeMutableBufferPointer { _ = $0.update(fromContentsOf: other.first) }
+        end.withUnsafeMutableBufferPointer { _ = $0.update(fromContentsOf: other.end) }
+    }
+
     /// Nothing has moved.
     mutating func clear() {
         for cell in back.indices { back[cell] = .zero }

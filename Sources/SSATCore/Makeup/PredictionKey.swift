@@ -23,6 +23,8 @@ struct PredictionKey {
     private weak var look: Look?
     /// Frames since.
     private var age = 0
+    /// Whether the face was predicted anew in the frame before this one, of which `serves` was not asked yet: how it has moved since is its last step.
+    var isOfLastFrame: Bool { look != nil && age == 0 }
 
     /// Frames that may do with one prediction.
     private static let longest = 8
