@@ -24,11 +24,12 @@ once() { # once NAME COMMAND...: not again once it has ended well
 prepare_data() {
   once landmarks landmarks --data "$data" --out "$W/landmarks" "${limit[@]}"
   once prepared prepare --landmarks "$W/landmarks" --out "$W/prepared"
+  once hands hands --data "$data" --landmarks "$W/landmarks" --out "$W/hands.npz" "${limit[@]}"
 }
 
 train() {
   run train_face_detector --landmarks "$W/landmarks" --noface "$data/noface" --out "$W/detector" --steps "${DETECTOR:-2500}"
-  run train_face_mesh --prepared "$W/prepared" --landmarks "$W/landmarks" --noface "$data/noface" --out "$W/mesh" --steps "${MESH:-5000}"
+  run train_face_mesh --hands "$W/hands.npz" --prepared "$W/prepared" --landmarks "$W/landmarks" --noface "$data/noface" --out "$W/mesh" --steps "${MESH:-5000}"
   once unlabelled prepare_unlabelled --landmarks "$W/landmarks" --checkpoint "$W/mesh/last.pt" --out "$W/unlabelled" "${limit[@]}"
   for shard in 0 1; do
     once pairs_$shard pairs --prepared "$W/prepared,$W/unlabelled" --out "$W/pairs" --shard $shard --count "${PAIRS:-3500}"

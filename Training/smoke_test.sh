@@ -11,8 +11,9 @@ trap 'rm -rf "$work"' EXIT
 run() { echo "== $1"; "$python" -m "ssat_training.$@"; }
 run landmarks --data "$data" --out "$work/landmarks" --limit 120
 run prepare --landmarks "$work/landmarks" --out "$work/prepared"
+run hands --data "$data" --landmarks "$work/landmarks" --out "$work/hands.npz" --limit 150
 for steps in 2 3; do # the second run resumes the first
-  run train_face_mesh --prepared "$work/prepared" --landmarks "$work/landmarks" --noface "$data/noface" --out "$work/mesh" --steps $steps --batch 4
+  run train_face_mesh --hands "$work/hands.npz" --prepared "$work/prepared" --landmarks "$work/landmarks" --noface "$data/noface" --out "$work/mesh" --steps $steps --batch 4
   run train_face_detector --landmarks "$work/landmarks" --noface "$data/noface" --out "$work/detector" --steps $steps
 done
 # The shipped weights: three steps from nothing see no face that would be kept.
@@ -24,7 +25,8 @@ for steps in 2 3; do
   run train_makeup_encoder --pairs "$work/pairs" --shards 0 --out "$work/encoder" --warm-start checkpoints/ssat_live.safetensors --steps $steps --batch 2
   run train_ssat --pairs "$work/pairs" --shards 0 --out "$work/ssat" --warm-start "$work/encoder/last.pt" --steps $steps --batch 2
   run train_ssat --pairs "$work/pairs" --shards 0 --out "$work/paper" --warm-start "$work/encoder/last.pt" --steps $steps --batch 2 \
-    --spatial-profile 1 --adversarial 0.1 --cycle 1 --self-reconstruction 1
+    --spatial-profile 1 --adversarial 0.1 --cycle 1 --self-reconstruction 1 --steadiness 20
+  run train_ssat --pairs "$work/pairs" --shards 0 --out "$work/decoder" --warm-start "$work/encoder/last.pt" --steps $steps --batch 2 --freeze-encoders
 done
 for part in correspondence semantic_loss uv_features painted_pairs; do
   run train_ssat --pairs "$work/pairs" --shards 0 --out "$work/runs/without_$part" --without $part --steps 1 --batch 2 --precision float32

@@ -1,6 +1,7 @@
-"""What is in front of a face: shapes, fingers, glasses. Drawn on crops (`face_mesh_data`), with their place in the parsing.
+"""What is in front of a face: shapes, hands, fingers, glasses. Laid over crops (`face_mesh_data`), with their place in the parsing.
 
-Few people of the labelled photos wear glasses (5 %), and none of the data says where a hand lies; these are drawn so that both are known.
+Few people of the labelled photos wear glasses (5 %), and none of the data says where a hand lies; these are drawn, and hands that were cut out of
+other pictures (`ssat_training.hands`) laid on, so that both are known.
 """
 import cv2
 import numpy as np
@@ -24,6 +25,31 @@ def anything(picture, parsing, random):
     else:
         picture[inside] = np.roll(picture, random.integers(60, 196, 2), (0, 1))[:, ::-1][inside]
     parsing[inside] = COVER
+
+
+def hand(picture, parsing, cut_outs, random):
+    """One of `cut_outs` (n x 160 x 160 x 4, R'G'B' and opacity), mostly in the colour of the person's skin and over the mouth, with its shadow."""
+    size, skin = picture.shape[0], parsing == SKIN
+    if skin.sum() < 500:
+        return
+    cut = cut_outs[random.integers(len(cut_outs))].astype(np.float32)
+    side, angle = size * random.uniform(0.3, 0.65), random.uniform(0, 2 * np.pi)
+    at = size * (np.array([0.5, 0.66]) + random.normal(0, 0.09, 2)) if random.random() < 0.6 else size * random.uniform(0.2, 0.85, 2)
+    k, c, s = side / cut.shape[0], np.cos(angle), np.sin(angle)
+    matrix = k * np.array([[c, -s], [s, c]]) @ np.diag([random.choice([-1, 1]), 1])
+    matrix = np.column_stack([matrix, at - matrix @ [cut.shape[1] / 2, cut.shape[0] / 2]])
+    laid = cv2.warpAffine(cut, matrix, (size, size), flags=cv2.INTER_AREA)
+    solid = cv2.warpAffine(np.ascontiguousarray(cut[..., :3]), matrix, (size, size), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE)
+    alpha = laid[..., 3:] / 255
+    if (alpha > 0.5).sum() < 100:
+        return
+    own = np.median(solid[alpha[..., 0] > 0.9], axis=0) if (alpha > 0.9).any() else np.full(3, 128)
+    wanted = np.median(picture[skin], axis=0) * random.uniform(0.8, 1.15) * random.uniform(0.95, 1.05, 3)
+    if random.random() < 0.8:
+        solid = solid * (wanted / np.maximum(own, 8))
+    shadow = cv2.GaussianBlur(alpha[..., 0], (0, 0), size * random.uniform(0.01, 0.04))[..., None] * random.uniform(0, 0.5)
+    picture[:] = np.clip(picture * (1 - shadow) * (1 - alpha) + solid * alpha, 0, 255).astype(np.uint8)
+    parsing[alpha[..., 0] > 0.5] = COVER
 
 
 def fingers(picture, parsing, random):

@@ -11,12 +11,14 @@ from scipy.optimize import linear_sum_assignment
 from . import covers
 from .alignment import frame_to_crop
 from .face_zones import MESH
+from .painted_makeup import paint, random_makeup
 from .splits import held_out
 
 SIZE, UNKNOWN = 256, 255
 # Label classes of the data to: background, skin, nose, eyes, brows, ears and neck, hair and hat, upper lip, lower lip, inner mouth, cover.
 CLASSES = np.array([0, 1, 2, 10, 3, 3, 4, 4, 5, 5, 9, 7, 8, 6, 6, 5, 5, 5, 0], np.uint8)
 GLASSES = 3
+PAINTED_SHARE = 0.4  # of the labelled faces: paint is no cover, however green the lips. No face art: its flat shapes are what covers are drawn as
 
 
 def crop(picture, matrix):
@@ -78,9 +80,11 @@ def mirrored(picture, parsing, landmarks, opposite):
 class PreparedFaces:
     """Crops with human parsing labels (`ssat_training.prepare`)."""
 
-    def __init__(self, folder, validation):
+    def __init__(self, folder, validation, hands=()):
+        """`hands`: cut-outs (`ssat_training.hands`) to be laid over faces, if any."""
         load = lambda name: np.load(f"{folder}/{name}.npy", mmap_mode="r")
-        self.pictures, self.parsing, self.landmarks = load("pictures"), load("parsing"), load("landmarks")
+        self.hands = hands
+        self.pictures, self.parsing, self.uv, self.landmarks = (load(name) for name in ("pictures", "parsing", "uv", "landmarks"))
         self.ids = np.array([i for i, n in enumerate(load("names")) if held_out(n) == validation])
         self.opposite = opposites()
         self.with_glasses = np.array([i for i in self.ids if (self.parsing[i, ::8, ::8] == GLASSES).mean() > 0.005])
@@ -91,7 +95,8 @@ class PreparedFaces:
         matrix = np.array([[1, 0, SIZE / 2 - border], [0, 1, SIZE / 2 - border]], np.float64)
         if random is not None:
             matrix = jitter(matrix, random, *misplacement(random))
-        picture, parsing = crop(self.pictures[index], matrix), cv2.warpAffine(self.parsing[index], matrix, (SIZE, SIZE), flags=cv2.INTER_NEAREST)
+        picture = self.made_up(index, random) if random is not None and random.random() < PAINTED_SHARE else self.pictures[index]
+        picture, parsing = crop(picture, matrix), cv2.warpAffine(self.parsing[index], matrix, (SIZE, SIZE), flags=cv2.INTER_NEAREST)
         parsing = CLASSES[parsing]
         landmarks = self.landmarks[index, :, :2] @ matrix[:, :2].T + matrix[:, 2]
         if random is not None:
@@ -101,14 +106,20 @@ class PreparedFaces:
             picture, parsing, landmarks = mirrored(picture, parsing, landmarks, self.opposite)
         return picture, parsing, landmarks, 1.0, None
 
+    def made_up(self, index, random):
+        picture, uv = self.pictures[index].astype(np.float32) / 255, self.uv[index].astype(np.float32)
+        return np.round(paint(picture, self.parsing[index], uv, random_makeup(random, art=False)) * 255).astype(np.uint8)
+
     def dress(self, index, picture, parsing, landmarks, random):
         """Puts glasses on some who wear none, then at times something before the face."""
         if random.random() < 0.15 and index not in self.with_glasses:
             covers.glasses(picture, parsing, landmarks, random)
         put = random.random()
-        if put < 0.16:
+        if put < 0.14:
             covers.anything(picture, parsing, random)
-        elif put < 0.28:
+        elif put < 0.34 and len(self.hands):
+            covers.hand(picture, parsing, self.hands, random)
+        elif put < 0.4:
             covers.fingers(picture, parsing, random)
 
     def random(self, random):

@@ -96,7 +96,7 @@ def lipstick(layer, random, colour, strength):
     layer.over(colour, strength * blurred(cv2.dilate(polygon(LIPS_OUTER), np.ones((3, 3))), 0.6))
 
 
-def random_makeup(random, strong=1.0):
+def random_makeup(random, strong=1.0, art=True):
     skin, lips = Layer(), Layer()
     if random.random() < 0.75:
         blush(skin, random, hsv(random, (165, 192), (80, 200), (150, 250)), random.uniform(0.15, 0.7))
@@ -113,7 +113,7 @@ def random_makeup(random, strong=1.0):
         liner(skin, random, colour, random.uniform(0.5, 1), int(random.integers(1, 4)), random.uniform(0, 0.5) * EYE_WIDTH, random.random() < 0.4)
     if random.random() < 0.4:
         skin.over(hsv(random, (0, 25), (30, 180), (10, 120)), random.uniform(0.2, 0.7) * blurred(BROWS, random.uniform(0.8, 2)))
-    if random.random() < 0.12:
+    if random.random() < 0.12 and art:
         face_art(skin, random)
     if random.random() < 0.9 * strong:
         colour = hsv(random, (165, 190), (90, 240), (60, 240)) if random.random() < 0.75 else hsv(random, (0, 180), (40, 255), (15, 240))

@@ -33,7 +33,8 @@ class Source:
     """Mixes the kinds of examples: most with labels, some in two views without, some without a face."""
 
     def __init__(self, o, validation):
-        self.prepared, self.faces = PreparedFaces(o.prepared, validation), Faces(o.landmarks, validation)
+        hands = np.load(o.hands)["hands"] if o.hands else ()
+        self.prepared, self.faces = PreparedFaces(o.prepared, validation, hands), Faces(o.landmarks, validation)
         self.backgrounds = [b for b in sorted(glob.glob(f"{o.noface}/*")) if held_out(b) == validation]
 
     def batch(self, count, random):
@@ -140,6 +141,7 @@ def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("prepared", "landmarks", "noface", "out"):
         p.add_argument(f"--{name}", required=True)
+    p.add_argument("--hands", help="what ssat_training.hands wrote; without it, hands are only drawn")
     p.add_argument("--steps", type=int, default=4000)
     p.add_argument("--hours", type=float, default=1e9, help="end, with the learning rate run down, after this much running time")
     p.add_argument("--batch", type=int, default=16)
