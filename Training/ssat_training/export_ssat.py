@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from safetensors import safe_open
 from safetensors.torch import save_file
 
+from .checkpoint import weights
 from .graph import FloatGraph, Int8Graph
 from .networks.ssat_live import SSATLive, assemble, colours as colour_maps, uv_features
 from .networks.ssat_live_graph import decode, encode, makeup_features
@@ -81,9 +83,18 @@ def synthetic_batch(seed=7):
     return out
 
 
+def loaded(path):
+    """Weights and number of steps of a training's `last.pt`, or of the `.safetensors` that was kept of one."""
+    if Path(path).suffix == ".safetensors":
+        with safe_open(path, "pt") as kept:
+            return weights(path, None), kept.metadata()["steps"]
+    state = torch.load(path)
+    return state["average"], str(state["step"])
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--checkpoint", required=True)
+    p.add_argument("--checkpoint", required=True, help="last.pt of a training, or what was kept of one in checkpoints/")
     p.add_argument("--pairs", required=True)
     p.add_argument("--shard", default="0")
     p.add_argument("--count", type=int, default=48)
@@ -92,9 +103,9 @@ def main():
     p.add_argument("--keep", default="checkpoints/ssat_live.safetensors", help="where the float checkpoint is kept (F16)")
     o = p.parse_args()
     torch.set_grad_enabled(False)
-    state = torch.load(o.checkpoint)
+    average, steps = loaded(o.checkpoint)
     network = SSATLive().eval()
-    network.load_state_dict(state["average"])
+    network.load_state_dict(average)
     network.log_temperature.data = network.log_temperature.data.clone()
 
     pairs = Pairs(o.pairs, [o.shard])
@@ -124,7 +135,7 @@ def main():
     digest = hashlib.sha256(Path(o.checkpoint).read_bytes()).hexdigest()[:16]
     metadata = {
         "format": "ssat-live 1", "network": "ssat_live", "input": "256x256", "softmax_axis": "reference", "licence": LICENCE,
-        "checkpoint": digest, "steps": str(state["step"]), "calibration": f"{o.count} training pairs, 0.02 % and 99.98 % quantiles",
+        "checkpoint": digest, "steps": steps, "calibration": f"{o.count} training pairs, 0.02 % and 99.98 % quantiles",
     }
     temperature = network.log_temperature.exp().reshape(1).float()
     models, fixtures = Path(o.models), Path(o.fixtures)
@@ -132,7 +143,7 @@ def main():
     save_file({**as_torch(exact.tensors()), "temperature": temperature}, models / "ssat_live.float.safetensors", metadata)
     save_file({**as_torch(quantized.tensors()), "temperature": temperature}, models / "ssat_live.safetensors", metadata)
     Path(o.keep).parent.mkdir(parents=True, exist_ok=True)
-    save_file({k: (v.half() if v.is_floating_point() and v.dim() > 1 else v).contiguous() for k, v in state["average"].items()}, o.keep, metadata)
+    save_file({k: (v.half() if v.is_floating_point() and v.dim() > 1 else v).contiguous() for k, v in average.items()}, o.keep, metadata)
 
     byte = lambda x: torch.round(x * 255).to(torch.uint8)
     tensors = {}
@@ -145,7 +156,7 @@ def main():
         tensors[f"{name}.makeup"] = outputs["makeup"][0, :, ::4, ::4].permute(1, 2, 0).float()
     # The whole transfer, f32, from the pictures: correspondence included.
     rounded = SSATLive().eval()
-    rounded.load_state_dict(state["average"])
+    rounded.load_state_dict(average)
     tensors["float.change"] = change(float_outputs, golden, makeup, colours, known)[0, :, ::4, ::4].permute(1, 2, 0)
     tensors["int8.change"] = change(int8_outputs, golden, makeup, colours, known)[0, :, ::4, ::4].permute(1, 2, 0)
     tensors["makeup"] = makeup[0].permute(1, 2, 0)

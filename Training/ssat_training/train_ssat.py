@@ -21,6 +21,7 @@ from .losses.correspondence import semantic_loss, uv_loss
 from .losses.paint import paint_loss
 from .losses.reconstruction import gradient_loss, lowpass_loss, pixel_loss, zone_loss
 from .losses.spatial_profile import spatial_profile_loss
+from .losses.steadiness import steadiness_loss
 from .networks.ssat_live import ABLATIONS, CLASSES, SSATLive, from_notebook, widen
 from .networks.two_input import TwoInput
 from .transfer import lips_share, skin_colour, transfer
@@ -48,16 +49,21 @@ class Pairs:
         shard = np.searchsorted(self.starts, indices, side="right") - 1
         return np.stack([self.arrays[field][s][i - self.starts[s]] for s, i in zip(shard, indices)])
 
-    def batch(self, indices, seen=None):
-        """`seen`: for which pairs the network is given FaceMesh's labels (`seen_pa`...) in place of the exact ones; all if None."""
+    def batch(self, indices, seen=None, with_other=False):
+        """`seen`: for which pairs the network is given FaceMesh's labels (`seen_pa`...) in place of the exact ones; all if None.
+        `with_other`: also a's labels that it is not given (`other_pa`, `other_ua`)."""
         out = {f: torch.from_numpy(self._rows(f, indices)).permute(0, 3, 1, 2).float().div_(255) for f in ("a", "b", "ga", "gb")}
         out |= {f: torch.from_numpy(self._rows(f, indices)).permute(0, 3, 1, 2).float() for f in ("ka", "kb")}
         seen = np.full(len(indices), self.has_seen) if seen is None else seen & self.has_seen
         for f in LABELS:
             exact = self._rows(f, indices)
             out[f] = out[f"seen_{f}"] = as_maps(exact)
-            if seen.any():
-                out[f"seen_{f}"] = as_maps(np.where(seen.reshape(-1, 1, 1, *[1] * (exact.ndim - 3)), self._rows(f"seen_{f}", indices), exact))
+            other = with_other and self.has_seen and f in ("pa", "ua")
+            if seen.any() or other:
+                choice, seen_rows = seen.reshape(-1, 1, 1, *[1] * (exact.ndim - 3)), self._rows(f"seen_{f}", indices)
+                out[f"seen_{f}"] = as_maps(np.where(choice, seen_rows, exact))
+                if other:
+                    out[f"other_{f}"] = as_maps(np.where(choice, exact, seen_rows))
         out["real"] = torch.from_numpy(self._rows("real", indices).astype(np.int64))
         return out
 
@@ -71,7 +77,7 @@ def as_maps(labels):
 
 def mirrored(batch):
     out = {k: (v.flip(-1) if v.dim() == 4 else v) for k, v in batch.items()}
-    for field in ("ua", "ub", "seen_ua", "seen_ub"):
+    for field in {"ua", "ub", "seen_ua", "seen_ub", "other_ua"} & out.keys():
         u = out[field][:, 0]
         out[field][:, 0] = torch.where(u < 0, torch.full_like(u, -1), 1 - u)
     return out
@@ -109,18 +115,20 @@ def losses(network, batch, autocast):
     if isinstance(network, TwoInput):
         return terms, t
     known = 1 - batch["real"].float()
-    terms["paint"] = sum(
-        paint_loss(makeup, lips, batch[f"k{x}"], skin_colour(batch[x], parsing), known, valid, lips_share(batch[f"p{x}"]))
-        for x, makeup, lips, parsing, valid in (("a", t.makeup_a, t.lips_a, t.parsing_a, t.valid_a), ("b", t.makeup_b, t.lips_b, t.parsing_b, t.valid_b)))
+    if network.makeup_projection not in network.frozen:
+        terms["paint"] = sum(
+            paint_loss(makeup, lips, batch[f"k{x}"], skin_colour(batch[x], face.parsing64), known, face.valid, lips_share(batch[f"p{x}"]))
+            for x, makeup, lips, face in (("a", t.makeup_a, t.lips_a, t.face_a), ("b", t.makeup_b, t.lips_b, t.face_b)))
     if network.keys_frozen or network.without & {"correspondence", "semantic_loss"}:
         return terms, t
-    terms["uv"] = 2 * (uv_loss(t.warped_a.uv, batch["ua"], t.valid_a) + uv_loss(t.warped_b.uv, batch["ub"], t.valid_b))
-    terms["semantic"] = semantic_loss(t.warped_a.parsing, t.parsing_a, t.valid_a) + semantic_loss(t.warped_b.parsing, t.parsing_b, t.valid_b)
+    sides = (t.warped_a, batch["ua"], t.face_a), (t.warped_b, batch["ub"], t.face_b)
+    terms["uv"] = 2 * sum(uv_loss(warped.uv, uv, face.valid) for warped, uv, face in sides)
+    terms["semantic"] = sum(semantic_loss(warped.parsing, face.parsing64, face.valid) for warped, _, face in sides)
     return terms, t
 
 
-def paper_losses(network, batch, t, weights, judges, autocast):
-    """The paper's losses that a pair with a known answer does not need (section 3.4), each with a weight; 0 leaves it out."""
+def further_losses(network, batch, t, weights, judges, autocast):
+    """The paper's losses that a pair with a known answer does not need (section 3.4), and steadiness, each with a weight; 0 leaves it out."""
     terms = {}
     if weights["spatial_profile"]:
         terms["spatial_profile"] = weights["spatial_profile"] * (
@@ -133,10 +141,12 @@ def paper_losses(network, batch, t, weights, judges, autocast):
             terms["cycle"] = weights["cycle"] * cycle_loss(network, batch, t.output_a, t.output_b)
         if weights["self_reconstruction"]:
             terms["self_reconstruction"] = weights["self_reconstruction"] * self_reconstruction_loss(network, batch)
+    if weights["steadiness"]:
+        terms["steadiness"] = weights["steadiness"] * steadiness_loss(network, batch, t, autocast)
     return terms
 
 
-PAPER_LOSSES = ("spatial_profile", "adversarial", "cycle", "self_reconstruction")
+FURTHER_LOSSES = ("spatial_profile", "adversarial", "cycle", "self_reconstruction", "steadiness")
 
 
 def lab(x):
@@ -223,11 +233,12 @@ def main():
     arguments.add_argument("--batch", type=int, default=4)
     arguments.add_argument("--rate", type=float, default=1.2e-3)
     arguments.add_argument("--warm-start", help="a checkpoint of this script or of the lab notebook")
-    arguments.add_argument("--freeze-keys", action="store_true", help="train the makeup encoder and the decoder only")
+    arguments.add_argument("--freeze-keys", action="store_true", help="train the encoders of the reference and the decoder only")
+    arguments.add_argument("--freeze-encoders", action="store_true", help="train the decoder only")
     arguments.add_argument("--network", choices=("ssat_live", "two_input"), default="ssat_live", help="two_input: the baseline without correspondence")
     arguments.add_argument("--without", action="append", choices=ABLATIONS, default=[], help="ablation: train without this part (repeatable)")
-    for name in PAPER_LOSSES:
-        arguments.add_argument(f"--{name.replace('_', '-')}", type=float, default=0.0, help="weight of this loss of the paper")
+    for name in FURTHER_LOSSES:
+        arguments.add_argument(f"--{name.replace('_', '-')}", type=float, default=0.0, help="weight of this loss")
     arguments.add_argument("--threads", type=int, default=0, help="0: two, or one while something else runs")
     arguments.add_argument("--precision", choices=("auto", "float32", "bfloat16"), default="auto", help="auto: the faster on this machine, by a few steps of each")
     o = arguments.parse_args()
@@ -247,16 +258,17 @@ def main():
         step, average, elapsed = state["step"], state["average"], state["elapsed"]
     elif o.warm_start:
         network.load_state_dict(widen(weights(o.warm_start, from_notebook)))
-    if not state and not o.freeze_keys and o.network == "ssat_live":
+    frozen = o.freeze_keys or o.freeze_encoders
+    if not state and not frozen and o.network == "ssat_live":
         centre_keys(network, pairs)
-    if o.freeze_keys:
-        network.freeze_keys()
+    if frozen:
+        network.freeze_encoders() if o.freeze_encoders else network.freeze_keys()
     if average is None:
         average = {k: v.clone() for k, v in network.state_dict().items()}
     torch.set_num_threads(threads_available(o.threads))
     autocast = bfloat16_is_faster(pairs, o.batch) if o.precision == "auto" else o.precision == "bfloat16"
     print("bfloat16" if autocast else "float32", flush=True)
-    paper = {name: getattr(o, name) for name in PAPER_LOSSES}
+    further = {name: getattr(o, name) for name in FURTHER_LOSSES}
     judges = Judges() if o.adversarial else None
     if judges and state and state.get("judges"):
         judges.load_state_dict(state["judges"]), judges.optimizer.load_state_dict(state["judges_optimizer"])
@@ -271,11 +283,11 @@ def main():
             torch.set_num_threads(threads_available(o.threads))
         for group in optimizer.param_groups:
             group["lr"] = o.rate * min(1, (step + 1) / 50) * (0.5 + 0.5 * math.cos(math.pi * progress)) + 1e-5
-        batch = pairs.batch(chosen[random.integers(0, len(chosen), o.batch)], random.random(o.batch) < SEEN_SHARE)
+        batch = pairs.batch(chosen[random.integers(0, len(chosen), o.batch)], random.random(o.batch) < SEEN_SHARE, with_other=o.steadiness > 0)
         if random.random() < 0.5:
             batch = mirrored(batch)
         terms, made = losses(network, batch, autocast)
-        terms |= paper_losses(network, batch, made, paper, judges, autocast)
+        terms |= further_losses(network, batch, made, further, judges, autocast)
         optimizer.zero_grad()
         sum(terms.values()).backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)

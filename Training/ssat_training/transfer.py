@@ -8,7 +8,7 @@ from .networks.ssat_live import Regions, light_of, softened
 from .networks.two_input import TwoInput
 
 FEWEST_LIP_PIXELS = 60
-SEEN_LIP_COLOUR = 0.1  # share of the lips' mean colour, as seen, in the colour of their paint: what is seen is surer than what is believed
+SEEN_LIP_COLOUR = 0.45  # share of the lips' mean colour, as seen, in the colour of their paint: what is seen is surer than what is believed
 # Classes that take makeup: skin, nose, brows, lips. Correspondence runs between these positions only.
 MAKEUP_CLASSES = torch.tensor([0, 1, 1, 0, 1, 0, 0, 1, 1, 0.0]).view(1, 10, 1, 1)
 
@@ -26,16 +26,14 @@ class Warped:
 class Transfer:
     output_a: torch.Tensor  # a wearing b's makeup, [0, 1]
     output_b: torch.Tensor
-    makeup_a: torch.Tensor = None  # their own makeup maps; this and the rest only where there is a correspondence
+    face_a: "Face" = None  # this and the rest only where there is a correspondence
+    face_b: "Face" = None
+    makeup_a: torch.Tensor = None  # their own makeup maps
     makeup_b: torch.Tensor = None
     lips_a: torch.Tensor = None  # opacity and paint of their own lips, by cell
     lips_b: torch.Tensor = None
     warped_a: "Warped" = None  # b's maps at a's positions
     warped_b: "Warped" = None
-    valid_a: torch.Tensor = None
-    valid_b: torch.Tensor = None
-    parsing_a: torch.Tensor = None  # 64x64
-    parsing_b: torch.Tensor = None
 
 
 def skin_colour(picture, parsing64):
@@ -108,26 +106,56 @@ def warp(correspondence, makeup, uv, parsing):
     return Warped(makeup, uv / present.clamp_min(0.05), parsing)
 
 
+def change_weight(parsing, uv):
+    """How much of the change a pixel takes, n x 1 x 256 x 256, as `Recipe.weigh` of the program has it at full strength: softened inside the
+    classes that take makeup, half on an eye's rows beside its lids, fading beside the mesh. `parsing` at 256, `uv` at 64."""
+    takes = (parsing * MAKEUP_CLASSES.to(parsing)).sum(1, keepdim=True)
+    eye, skin = parsing[:, 3:4], parsing[:, 1:2]
+    beside_lid = F.pad(skin, (0, 0, 1, 0))[..., :-1, :] + F.pad(skin, (0, 0, 0, 1))[..., 1:, :]
+    kept = takes + 0.5 * eye * beside_lid.clamp(max=1)
+    mesh = (uv[:, :1] >= 0).to(parsing)
+    mesh = -F.max_pool2d(-F.max_pool2d(mesh, 5, 1, 2), 5, 1, 2)  # its holes for eyes and mouth closed, as the program has it
+    near = (softened(mesh) * 4 / 3).clamp(max=1)
+    return softened(takes + eye) * kept * F.interpolate(near, scale_factor=4, mode="nearest")
+
+
+@dataclass
+class Face:
+    """One face of a pair, as the network knows it; picture in [-1, 1] and parsing at 256."""
+
+    picture: torch.Tensor
+    parsing: torch.Tensor
+    uv: torch.Tensor
+    features: tuple
+    key: torch.Tensor
+    parsing64: torch.Tensor
+    valid: torch.Tensor  # cells that take part in the correspondence
+
+
+def known(network, picture, parsing, uv):
+    features, key = network.encode(picture, parsing, uv)
+    parsing64 = F.avg_pool2d(parsing, 4)
+    return Face(picture, parsing, uv, features, key, parsing64, makeup_positions(parsing64))
+
+
+def change(network, own, other, other_lips, warped_makeup):
+    """What gives `own` the makeup of `other`, in units of [0, 1]; `warped_makeup`: the other's makeup map at this face's positions."""
+    where = regions(own.picture, own.parsing, other.picture, other.parsing, other_lips, own.valid)
+    return network.decode(own.features, warped_makeup, own.picture, where) * change_weight(own.parsing, own.uv)
+
+
 def transfer(network, batch):
     """batch: a, b n x 3 x 256 x 256 in [0, 1]; ua, ub exact UV maps at 64x64, which are only warped along for the loss; the
     network itself is given seen_pa, seen_pb (one-hot parsing) and seen_ua, seen_ub."""
     a, b = batch["a"] * 2 - 1, batch["b"] * 2 - 1
-    pa, pb = batch["seen_pa"], batch["seen_pb"]
-    mask = MAKEUP_CLASSES.to(a)
-    inside_a, inside_b = ((p * mask).sum(1, keepdim=True) for p in (pa, pb))
+    pa, pb, ua, ub = (batch["seen_" + x] for x in ("pa", "pb", "ua", "ub"))
     if isinstance(network, TwoInput):
         change_a, change_b = network(a, b)
-        return Transfer((batch["a"] + change_a * inside_a).float(), (batch["b"] + change_b * inside_b).float())
-    features_a, key_a = network.encode(a, pa, batch["seen_ua"])
-    features_b, key_b = network.encode(b, pb, batch["seen_ub"])
-    parsing_a, parsing_b = F.avg_pool2d(pa, 4), F.avg_pool2d(pb, 4)
-    skin_a, skin_b = skin_colour(a, parsing_a), skin_colour(b, parsing_b)
-    (makeup_a, lips_a), (makeup_b, lips_b) = network.makeup(a, features_a, skin_a), network.makeup(b, features_b, skin_b)
-    valid_a, valid_b = makeup_positions(parsing_a), makeup_positions(parsing_b)
-    to_a, to_b = network.correspondence(key_a, key_b, valid_a, valid_b)
-    warped_a, warped_b = warp(to_a, makeup_b, batch["ub"], parsing_b), warp(to_b, makeup_a, batch["ua"], parsing_a)
-    regions_a, regions_b = regions(a, pa, b, pb, lips_b, valid_a), regions(b, pb, a, pa, lips_a, valid_b)
-    change_a = network.decode(features_a, warped_a.makeup, a, regions_a) * inside_a
-    change_b = network.decode(features_b, warped_b.makeup, b, regions_b) * inside_b
+        return Transfer((batch["a"] + change_a * change_weight(pa, ua)).float(), (batch["b"] + change_b * change_weight(pb, ub)).float())
+    a, b = known(network, a, pa, ua), known(network, b, pb, ub)
+    (makeup_a, lips_a), (makeup_b, lips_b) = (network.makeup(x.picture, x.features, skin_colour(x.picture, x.parsing64)) for x in (a, b))
+    to_a, to_b = network.correspondence(a.key, b.key, a.valid, b.valid)
+    warped_a, warped_b = warp(to_a, makeup_b, batch["ub"], b.parsing64), warp(to_b, makeup_a, batch["ua"], a.parsing64)
+    change_a, change_b = change(network, a, b, lips_b, warped_a.makeup), change(network, b, a, lips_a, warped_b.makeup)
     outputs = (batch["a"] + change_a).float(), (batch["b"] + change_b).float()
-    return Transfer(*outputs, makeup_a, makeup_b, lips_a, lips_b, warped_a, warped_b, valid_a, valid_b, parsing_a, parsing_b)
+    return Transfer(*outputs, a, b, makeup_a, makeup_b, lips_a, lips_b, warped_a, warped_b)

@@ -23,7 +23,7 @@ final class ChangeAssembler {
     private var regions = ssat_regions()
 
     /// Share of the lips' mean colour, as seen, in the colour of their paint: what is seen is surer than what is believed.
-    private static let seenLipColour: Float = 0.1
+    private static let seenLipColour: Float = 0.45
 
     /// Takes in a face.
     /// - Parameters:

@@ -313,19 +313,28 @@ class SSATLive(nn.Module):
         self.makeup_projection = nn.Conv2d(2 * width, LIP_PAINT.stop, 1)
         self.log_temperature = nn.Parameter(torch.tensor(4.2))
         self.decoder = Decoder(width, semantic_width, makeup_channels)
-        self.keys_frozen = False
+        self.frozen = ()
+
+    @property
+    def keys_frozen(self):
+        return self.feature_fusion in self.frozen
 
     def freeze_keys(self):
         """Content and semantic encoder and feature fusion stay as they are: a training step then takes two thirds of the time."""
-        self.keys_frozen = True
+        self.frozen = (self.content_encoder, self.semantic_encoder, self.feature_fusion)
+        self.log_temperature.requires_grad_(False)
+        self.train(self.training)
+
+    def freeze_encoders(self):
+        """Nothing but the decoder learns."""
+        self.freeze_keys()
+        self.frozen += (self.makeup_encoder, self.makeup_projection)
         self.train(self.training)
 
     def train(self, mode=True):
         super().train(mode)
-        if self.keys_frozen:
-            for part in (self.content_encoder, self.semantic_encoder, self.feature_fusion):
-                part.eval().requires_grad_(False)
-            self.log_temperature.requires_grad_(False)
+        for part in self.frozen:
+            part.eval().requires_grad_(False)
         return self
 
     def encode(self, picture, parsing, uv):
