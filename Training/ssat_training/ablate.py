@@ -74,7 +74,7 @@ def uv_error(network, pairs, count):
     for start in range(0, min(count, len(pairs)), 4):
         batch = pairs.batch(np.arange(start, min(start + 4, count, len(pairs))))
         t = transfer(network, batch)
-        errors += [uv_loss(t.warped_a.uv, batch["ua"], t.valid_a).item() / 2, uv_loss(t.warped_b.uv, batch["ub"], t.valid_b).item() / 2]
+        errors += [uv_loss(t.warped_a.uv, batch["ua"], t.face_a.valid).item() / 2, uv_loss(t.warped_b.uv, batch["ub"], t.face_b.valid).item() / 2]
     return float(np.mean(errors))
 
 
