@@ -7,7 +7,7 @@ landmarks, colours are CIELAB, figures are medians. References of the real pairs
 photos; "makeup packs" (with --unlabelled) are the held-out pictures of makeup/japanese_smokey, makeup/references and makeup/shmt:
 stranger looks, face paint, and people of another skin tone, which is not transferred. Painted recovery: 1 - mean dE(out, truth) / mean
 dE(source, truth) where the look changes the region by more than 3 dE. Transfer ratio: 1 - dE(out, reference) / dE(source,
-reference) of region means that differ by more than 8 dE.
+reference) of region means that differ by more than 8 dE; "tone 1" is that of forehead and chin, and of cheeks, with `--tone 1`.
 """
 import argparse
 import json
@@ -34,7 +34,7 @@ PALETTE = np.array([[0, 0, 0], [230, 190, 160], [255, 140, 90], [70, 160, 255], 
                     [190, 20, 60], [255, 255, 255], [160, 70, 230]])
 WANTED = {
     "painted recovery, lips": (0.65, 0.85), "painted recovery, eyelids": (0.40, 0.75), "painted recovery, cheeks": (0.25, 0.70),
-    "real, lips": (0.75, 0.85), "real, eyelids": (0.58, 0.72), "real, cheeks": (None, None), "skin moved, dE": (2, 2), "identity": (0.95, 0.96),
+    "real, lips": (0.75, 0.85), "real, eyelids": (0.58, 0.72), "real, cheeks": (None, None), "tone 1, skin": (None, 0.75), "tone 1, cheeks": (None, 0.65), "skin moved, dE": (2, 2), "identity": (0.95, 0.96),
     "makeup packs, lips": (None, None), "makeup packs, eyelids": (None, None), "makeup packs, cheeks": (None, None),
     "outside, largest change": (0, 0), "int8 against f32, dB": (35, 40), "parsing, mean IoU": (0.72, 0.80), "landmarks, error / eye distance": (0.03, 0.02),
 }
@@ -204,6 +204,17 @@ def real(binary, faces, references, choice, prefix, figures, number):
     judge_picture(figures, a, out, pa, ua)
 
 
+def toned(binary, faces, choice, figures, number):
+    """The pairs of `real` once more, with the reference's skin tone, too."""
+    (a, pa, ua, la), (b, pb, ub, lb) = real_pair(faces, faces, choice, number)
+    out = binary.apply(binary.write(f"ta{number}.png", a), binary.write(f"tb{number}.png", b), f"to{number}.png", "--tone", "1")
+    if out is None:
+        return figures.add("no face found", 1)
+    figures.add("no face found", 0)
+    skins = ({"skin": forehead_and_chin(p, u), "cheeks": regions(l, hidden(p))["cheeks"]} for p, u, l in ((pa, ua, la), (pb, ub, lb)))
+    transfer_ratios(figures, "tone 1", a, next(skins), b, next(skins), out)
+
+
 def geometry(binary, faces, figures, confusion, number):
     index = faces.ids[number % len(faces.ids)]
     picture, parsing, _, landmarks = unjittered(faces, index)
@@ -236,7 +247,7 @@ def main():
     p.add_argument("--unlabelled", help="what ssat_training.prepare_unlabelled wrote")
     p.add_argument("--binary", default="../.build/release/ssat-live")
     p.add_argument("--count", type=int, default=80, help="painted pairs, real pairs, and pictures for geometry")
-    p.add_argument("--parts", default="painted,real,packs,geometry")
+    p.add_argument("--parts", default="painted,real,tone,packs,geometry")
     p.add_argument("--json", help="also write the medians here")
     o = p.parse_args()
     cv2.setNumThreads(1)
@@ -244,6 +255,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(2) as pool:
         binary = Binary(o.binary, folder)
         parts = {
+            "tone": lambda k: toned(binary, faces, faces.made_up, figures, k),
             "painted": lambda k: painted(binary, faces, figures, k), "real": lambda k: real(binary, faces, faces, faces.made_up, "real", figures, k),
             "geometry": lambda k: geometry(binary, faces, figures, confusion, k),
         }
