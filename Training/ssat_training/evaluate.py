@@ -34,7 +34,8 @@ PALETTE = np.array([[0, 0, 0], [230, 190, 160], [255, 140, 90], [70, 160, 255], 
                     [190, 20, 60], [255, 255, 255], [160, 70, 230]])
 WANTED = {
     "painted recovery, lips": (0.65, 0.85), "painted recovery, eyelids": (0.40, 0.75), "painted recovery, cheeks": (0.25, 0.70),
-    "real, lips": (0.75, 0.85), "real, eyelids": (0.58, 0.72), "real, cheeks": (None, None), "tone 1, skin": (None, 0.75), "tone 1, cheeks": (None, 0.65), "skin moved, dE": (2, 2), "identity": (0.95, 0.96),
+    "real, lips": (0.75, 0.85), "real, eyelids": (0.58, 0.72), "real, cheeks": (None, None),
+    "tone 1, skin": (None, 0.75), "tone 1, cheeks": (None, 0.65), "skin moved, dE": (2, 2), "identity": (0.95, 0.96),
     "makeup packs, lips": (None, None), "makeup packs, eyelids": (None, None), "makeup packs, cheeks": (None, None),
     "outside, largest change": (0, 0), "int8 against f32, dB": (35, 40), "parsing, mean IoU": (0.72, 0.80), "landmarks, error / eye distance": (0.03, 0.02),
 }
@@ -211,8 +212,8 @@ def toned(binary, faces, choice, figures, number):
     if out is None:
         return figures.add("no face found", 1)
     figures.add("no face found", 0)
-    skins = ({"skin": forehead_and_chin(p, u), "cheeks": regions(l, hidden(p))["cheeks"]} for p, u, l in ((pa, ua, la), (pb, ub, lb)))
-    transfer_ratios(figures, "tone 1", a, next(skins), b, next(skins), out)
+    own, other = ({"skin": forehead_and_chin(p, u), "cheeks": regions(l, hidden(p))["cheeks"]} for p, u, l in ((pa, ua, la), (pb, ub, lb)))
+    transfer_ratios(figures, "tone 1", a, own, b, other, out)
 
 
 def geometry(binary, faces, figures, confusion, number):

@@ -17,7 +17,8 @@ from .splits import held_out
 PACKS = ("labelled/images", "bare/generated", "faces/wild", "faces/lfw", "faces/london", "makeup/references", "makeup/shmt", "noface")
 SIZE, SMALLEST = 160, 40  # of a cut-out; pixels of a hand's length in the picture
 CONFIDENCE = 0.4
-MOSTLY = 0.35
+LARGEST_ON_FACE = 0.35  # share of a hand: hands that touch a cheek are kept, noses and mouths are not
+LIKELY_SIZE = (0.6, 1.8)  # of what was cut out, over that of the skeleton
 FINGERS = ((1, 2, 3, 4), (5, 6, 7, 8), (9, 10, 11, 12), (13, 14, 15, 16), (17, 18, 19, 20))
 PALM = (0, 1, 5, 9, 13, 17)
 FACE, HAIR = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12), (13, 14)  # of the data's labels; 8 and 9 are ears, which look like hands to the detector
@@ -56,13 +57,12 @@ def cut_out(picture, points, labels, face):
         on_face = np.zeros(picture.shape[:2], np.uint8)
         if face is not None:
             cv2.fillConvexPoly(on_face, cv2.convexHull(np.round(face).astype(np.int32)), 1)
-    if on_face[likely].mean() > MOSTLY:
+    if on_face[likely].mean() > LARGEST_ON_FACE:
         return None
     found = outline(picture, points)
     if labels is not None:
         found[np.isin(labels, FACE + HAIR)] = 0
-    ratio = found.sum() / max(likely.sum(), 1)
-    if not 0.6 < ratio < 1.8:  # something else was cut out
+    if not LIKELY_SIZE[0] < found.sum() / max(likely.sum(), 1) < LIKELY_SIZE[1]:  # something else was cut out
         return None
     ys, xs = np.nonzero(found)
     side = max(np.ptp(xs), np.ptp(ys)) + 8

@@ -108,7 +108,8 @@ def warp(correspondence, makeup, uv, parsing):
 
 def change_weight(parsing, uv):
     """How much of the change a pixel takes, n x 1 x 256 x 256, as `Recipe.weigh` of the program has it at full strength: softened inside the
-    classes that take makeup, half on an eye's rows beside its lids, fading beside the mesh. `parsing` at 256, `uv` at 64."""
+    classes that take makeup, half on an eye's rows beside its lids, fading beside the mesh. Not the fade at the crop's border, nor that lips end with
+    the mesh's. `parsing` at 256, `uv` at 64."""
     takes = (parsing * MAKEUP_CLASSES.to(parsing)).sum(1, keepdim=True)
     eye, skin = parsing[:, 3:4], parsing[:, 1:2]
     beside_lid = F.pad(skin, (0, 0, 1, 0))[..., :-1, :] + F.pad(skin, (0, 0, 0, 1))[..., 1:, :]

@@ -33,7 +33,7 @@ struct MotionField {
         }
     }
 
-    /// The same motion as another field's.
+    /// The same motion as another field's. In place: two fields that share memory would ask for more as soon as one is filled.
     mutating func copy(_ other: MotionField) {
         back.withUnsafeMutableBufferPointer { _ = $0.update(fromContentsOf: other.back) }
         first.withUnsafeMutableBufferPointer { _ = $0.update(fromContentsOf: other.first) }

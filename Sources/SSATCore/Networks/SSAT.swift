@@ -30,8 +30,9 @@ package final class SSAT: @unchecked Sendable {
     /// What the reference wears, carried to the source: opacity, and R'G'B' times that.
     private var paint = [Float](repeating: 0, count: 64 * 64 * 4)
     private var rows = WeightedRows()
-    /// Columns of every row of the gates and of the head that were wanted for the crop that was encoded last: no other values mean anything.
-    private var wantedGate = [Range<Int>](repeating: 0..<64, count: 64), wantedHead = [Range<Int>](repeating: 0..<128, count: 128)
+    /// Columns of every row of the gates and of the head that were wanted for the last crop that was encoded with a margin: no other values of
+    /// what is kept of it mean anything.
+    private var wantedGate = [Range<Int>](repeating: 0..<0, count: 64), wantedHead = [Range<Int>](repeating: 0..<0, count: 128)
     private var reduced = [UInt8](repeating: 0, count: size * size)
     /// Of the crop that was encoded last. Measured anew each time: a video's frames have those of their tracks.
     package var faceColours: FaceColours { assembler.faceColours(classes: reduced) }
@@ -131,9 +132,10 @@ package final class SSAT: @unchecked Sendable {
             // Gates are interpolated between cells.
             for cell in y / 4 - 1...y / 4 + 1 { network.want(gate, row: cell, columns: first / 4 - 1..<last / 4 + 2) }
         }
-        // Before they are widened for the kernels.
-        for y in wantedGate.indices { wantedGate[y] = network.wanted(gate, row: y) }
-        for y in wantedHead.indices { wantedHead[y] = network.wanted(head, row: y) }
+        if withMargin {  // Before they are widened for the kernels.
+            for y in wantedGate.indices { wantedGate[y] = network.wanted(gate, row: y) }
+            for y in wantedHead.indices { wantedHead[y] = network.wanted(head, row: y) }
+        }
         network.wantInputs(of: decoding)
         network.wantInputs(of: encoding)
         network.align()
@@ -209,7 +211,7 @@ package final class SSAT: @unchecked Sendable {
         ChangeAssembler.Map(values: network.floats(tensor), row: tensor.rowStride, pixel: tensor.pixelStride)
     }
 
-    /// What the last `transfer` made its change of. `encode` was given a weight.
+    /// What the last `transfer` made its change of. `encode` was given a weight, and told of the margin.
     private func keep(_ prediction: Prediction) {
         Prediction.fill(&prediction.gate, from: map(gate), channels: gate.channels, computed: wantedGate)
         Prediction.fill(&prediction.head, from: map(head), channels: head.channels, computed: wantedHead)
