@@ -6,7 +6,7 @@
 #   Training/reproduce.sh judge     exports over ../Models, builds, and prints every table of docs/quality.md
 #
 # W: where all of it goes (15 GB). PYTHON: with requirements.txt. The steps are those of README.md; smaller ones to try the script:
-#   W=/tmp/try LIMIT=200 PAIRS=12 HELD_OUT_PAIRS=8 DETECTOR=2 MESH=2 FIRST=2 ENCODER=2 SSAT=2 COUNT=2 MODELS=/tmp/models BINARY=... Training/reproduce.sh train
+#   W=/tmp/try LIMIT=200 PAIRS=12 HELD_OUT_PAIRS=8 DETECTOR=2 MESH=2 FIRST=2 ENCODER=2 SSAT=2 KEYS=2 TUNED=2 COUNT=2 MODELS=/tmp/models BINARY=... Training/reproduce.sh train
 set -euo pipefail
 cd "$(dirname "$0")"
 W=${W:-$PWD/../../reproduced}
@@ -40,6 +40,8 @@ train() {
   run train_ssat --pairs "$W/pairs" --out "$W/first" --steps "${FIRST:-2500}"
   run train_makeup_encoder --pairs "$W/pairs" --out "$W/encoder" --warm-start "$W/first/last.pt" --steps "${ENCODER:-1200}"
   run train_ssat --pairs "$W/pairs" --out "$W/ssat" --warm-start "$W/encoder/last.pt" --steps "${SSAT:-5000}" --freeze-keys --rate 8e-4
+  run train_ssat --pairs "$W/pairs" --out "$W/keys" --warm-start "$W/ssat/last.pt" --steps "${KEYS:-700}" --keys-only --rate 8e-4 --precision float32
+  LD_PRELOAD= run tune_int8 --checkpoint "$W/keys/last.pt" --pairs "$W/pairs" --out "$W/tuned" --steps "${TUNED:-600}" ${COUNT:+--calibrate 4}
 }
 
 judge() {
@@ -48,7 +50,7 @@ judge() {
     run export_face $network --checkpoint "$W/${network/face_/}/last.pt" --landmarks "$W/landmarks" --noface "$data/noface" \
       --models "$models" --fixtures "$fixtures" --keep "$kept" ${COUNT:+--count 4}
   done
-  run export_ssat --checkpoint "$W/ssat/last.pt" --pairs "$W/pairs" --models "$models" --fixtures "$fixtures" --keep "$kept/ssat_live.safetensors" ${COUNT:+--count 4}
+  run export_ssat --checkpoint "$W/keys/last.pt" --tuned "$W/tuned/last.pt" --pairs "$W/pairs" --models "$models" --fixtures "$fixtures" --keep "$kept/ssat_live.safetensors" ${COUNT:+--count 4}
   local binary=${BINARY:-../.build/release/ssat-live}
   [ -n "${BINARY:-}" ] || (cd .. && swift build -c release)
   run evaluate --prepared "$W/prepared" --unlabelled "$W/unlabelled" --binary "$binary" --count "$count"

@@ -9,6 +9,7 @@ import numpy as np
 from .face_zones import MESH
 
 SKIN, EYES, BROWS, NOSE, HAIR, COVER = 1, 3, 4, 2, 6, 10
+LIPS = (7, 8)
 FRACTION = 4  # bits of a pixel's fraction in OpenCV's polygons
 POSITION = np.load(MESH)["position"]  # 468 vertices; the outer corners of the eyes are 1 apart, about 90 mm
 
@@ -28,16 +29,23 @@ def anything(picture, parsing, random):
 
 
 def hand(picture, parsing, cut_outs, random):
-    """One of `cut_outs` (n x 160 x 160 x 4, R'G'B' and opacity), mostly in the colour of the person's skin and over the mouth, with its shadow."""
+    """One of `cut_outs` (n x 160 x 160 x 4, R'G'B' and opacity), mostly in the colour of the person's skin and over the mouth, with its shadow;
+    often only what sticks out of it, a finger's tip mostly, touches the lips."""
     size, skin = picture.shape[0], parsing == SKIN
     if skin.sum() < 500:
         return
     cut = cut_outs[random.integers(len(cut_outs))].astype(np.float32)
     side, angle = size * random.uniform(0.3, 0.65), random.uniform(0, 2 * np.pi)
-    at = size * (np.array([0.5, 0.66]) + random.normal(0, 0.09, 2)) if random.random() < 0.6 else size * random.uniform(0.2, 0.85, 2)
     k, c, s = side / cut.shape[0], np.cos(angle), np.sin(angle)
     matrix = k * np.array([[c, -s], [s, c]]) @ np.diag([random.choice([-1, 1]), 1])
-    matrix = np.column_stack([matrix, at - matrix @ [cut.shape[1] / 2, cut.shape[0] / 2]])
+    lips, middle = np.argwhere(np.isin(parsing, LIPS))[:, ::-1], np.array(cut.shape[1::-1]) / 2
+    if len(lips) and random.random() < 0.4:
+        at, anchor = lips[random.integers(len(lips))], outermost(cut[..., 3], random)
+    else:
+        over_mouth = random.random() < 0.6
+        at = size * (np.array([0.5, 0.66]) + random.normal(0, 0.09, 2) if over_mouth else random.uniform(0.2, 0.85, 2))
+        anchor = middle
+    matrix = np.column_stack([matrix, at - matrix @ anchor])
     laid = cv2.warpAffine(cut, matrix, (size, size), flags=cv2.INTER_AREA)
     solid = cv2.warpAffine(np.ascontiguousarray(cut[..., :3]), matrix, (size, size), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE)
     alpha = laid[..., 3:] / 255
@@ -50,6 +58,16 @@ def hand(picture, parsing, cut_outs, random):
     shadow = cv2.GaussianBlur(alpha[..., 0], (0, 0), size * random.uniform(0.01, 0.04))[..., None] * random.uniform(0, 0.5)
     picture[:] = np.clip(picture * (1 - shadow) * (1 - alpha) + solid * alpha, 0, 255).astype(np.uint8)
     parsing[alpha[..., 0] > 0.5] = COVER
+
+
+def outermost(opacity, random):
+    """A point (x, y) a little inside of where the cut-out sticks out furthest in a random direction."""
+    inside = np.argwhere(opacity > 127)[:, ::-1]
+    if not len(inside):
+        return np.array(opacity.shape[::-1]) / 2
+    angle = random.uniform(0, 2 * np.pi)
+    along = np.array([np.cos(angle), np.sin(angle)])
+    return inside[np.argmax(inside @ along)] - along * random.uniform(0, 20)
 
 
 def fingers(picture, parsing, random):

@@ -36,8 +36,8 @@ def decoder_inputs(network, batch):
     return makeup, colour_maps(makeup, a, known), known
 
 
-def run(g, batch, makeup, colours, which="a"):
-    """One pass of everything that is exported, on the graph `g`. Pictures as bytes where the graph is int8."""
+def inputs(g, batch, which):
+    """Picture, parsing, UV features and skin colour of one face of every pair; as bytes where the graph is int8."""
     bytes_ = torch.round(batch[which] * 255)
     picture = F.pixel_unshuffle(bytes_, 2)
     uv = uv_features(batch["u" + which].float())
@@ -46,9 +46,15 @@ def run(g, batch, makeup, colours, which="a"):
         picture = g.input("picture", picture, 1 / 127.5, 127.5)
         uv, skin = (g.input(name, (torch.round(x * 127) + 128).clamp(0, 255), 1 / 127, 128) for name, x in (("uv", uv), ("skin", skin)))
     else:
-        picture = g.input("picture", (picture - 127.5) / 127.5)
-        uv, skin = g.input("uv", uv), g.input("skin", skin)
+        picture = g.input("picture", (picture - 127.5) / 127.5, 1 / 127.5)
+        uv, skin = g.input("uv", uv, 1 / 127), g.input("skin", skin, 1 / 127)
     parsing = g.input("parsing", F.pixel_unshuffle(batch["p" + which], 2))
+    return picture, parsing, uv, skin
+
+
+def run(g, batch, makeup, colours, which="a"):
+    """One pass of everything that is exported, on the graph `g`."""
+    picture, parsing, uv, skin = inputs(g, batch, which)
     features, keys = encode(g, picture, parsing, uv)
     made = makeup_features(g, picture, features, skin)
     gate, head = decode(g, features, g.calibrated_input("decoder.colours", colours), g.calibrated_input("decoder.makeup", makeup))
@@ -83,6 +89,39 @@ def synthetic_batch(seed=7):
     return out
 
 
+def turn_keys(network, pairs, count=32):
+    """Turns the keys so that those of faces differ least in the last channel, in which the program puts something else (`KeyCentre`). Products
+    of two keys stay as they are. Nothing is done to keys that were turned before."""
+    raw, keys = [], []
+    hook = network.feature_fusion.key.register_forward_hook(lambda _, __, key: raw.append(key))
+    with torch.no_grad():
+        for start in range(0, min(count, len(pairs)), 4):
+            batch = pairs.batch(np.arange(start, min(start + 4, len(pairs))))
+            network.encode(batch["a"] * 2 - 1, batch["pa"], batch["ua"])
+            keys.append(F.normalize(raw.pop(), dim=1).permute(0, 2, 3, 1)[makeup_positions(F.avg_pool2d(batch["pa"], 4))[:, 0]])
+    hook.remove()
+    variances, directions = torch.linalg.eigh(torch.cov(torch.cat(keys).double().T))
+    print(f"variance of the keys in the last channel: {torch.cat(keys)[:, -1].var():.1e}, least {variances[0]:.1e}, sum {variances.sum():.1e}")
+    if torch.cat(keys)[:, -1].var() > 2 * variances[0] + 1e-7:
+        # A reflection that takes the direction in which they differ least to the last axis, and the rest hardly anywhere.
+        across = directions[:, 0] - F.one_hot(torch.tensor(len(variances) - 1))
+        across = across / across.norm()
+        turn, key = torch.eye(len(across)).double() - 2 * across[:, None] * across, network.feature_fusion.key
+        key.weight.data = torch.einsum("ij,jchw->ichw", turn, key.weight.double()).float()
+        key.bias.data = (turn @ key.bias.double()).float()
+
+
+def calibrated(network, pairs, count):
+    """Range of every map over the first pairs."""
+    watcher = FloatGraph(network, observe=True)
+    with torch.no_grad():
+        for start in range(0, count, 4):
+            batch = pairs.batch(np.arange(start, start + 4))
+            makeup, colours, _ = decoder_inputs(network, batch)
+            run(watcher, batch, makeup, colours)
+    return watcher.ranges
+
+
 def loaded(path):
     """Weights and number of steps of a training's `last.pt`, or of the `.safetensors` that was kept of one."""
     if Path(path).suffix == ".safetensors":
@@ -92,9 +131,32 @@ def loaded(path):
     return state["average"], str(state["step"])
 
 
+def fingerprint(graph):
+    """Of a float graph's weights."""
+    digest = hashlib.sha256()
+    for name, values in sorted(graph.tensors().items()):
+        digest.update(name.encode() + np.ascontiguousarray(values).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def tuned_layers(path, exact):
+    """Weights and biases that `tune_int8` made of the float graph `exact`, rounded to F16 as they are kept."""
+    if Path(path).suffix == ".safetensors":
+        with safe_open(path, "pt") as kept:
+            of, tensors = kept.metadata()["float"], {k: kept.get_tensor(k) for k in kept.keys()}
+        layers = {k.removesuffix(".weight"): (v, tensors[k.removesuffix(".weight") + ".bias"]) for k, v in tensors.items() if k.endswith(".weight")}
+    else:
+        state = torch.load(path)
+        of, layers = state["float"], state["layers"]
+    if of != fingerprint(exact):
+        raise SystemExit(f"{path} was tuned from other float weights than these: run tune_int8 again")
+    return {k: (w.half(), b.half()) for k, (w, b) in layers.items()}
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--checkpoint", required=True, help="last.pt of a training, or what was kept of one in checkpoints/")
+    p.add_argument("--tuned", help="what tune_int8 made of that checkpoint: its last.pt, or what was kept of one in checkpoints/")
     p.add_argument("--pairs", required=True)
     p.add_argument("--shard", default="0")
     p.add_argument("--count", type=int, default=48)
@@ -106,20 +168,17 @@ def main():
     average, steps = loaded(o.checkpoint)
     network = SSATLive().eval()
     network.load_state_dict(average)
-    network.log_temperature.data = network.log_temperature.data.clone()
-
     pairs = Pairs(o.pairs, [o.shard])
-    watcher = FloatGraph(network, observe=True)
-    for start in range(0, o.count, 4):
-        batch = pairs.batch(np.arange(start, start + 4))
-        makeup, colours, _ = decoder_inputs(network, batch)
-        run(watcher, batch, makeup, colours)
+    turn_keys(network, pairs)
+    average = network.state_dict()
+    ranges = calibrated(network, pairs, o.count)
 
     golden = synthetic_batch()
     makeup, colours, known = decoder_inputs(network, golden)
     exact = FloatGraph(network)
     float_outputs = run(exact, golden, makeup, colours)
-    quantized = Int8Graph(network, watcher.ranges)
+    tuned = tuned_layers(o.tuned, exact) if o.tuned else {}
+    quantized = Int8Graph(network, ranges, tuned)
     int8_outputs = run(quantized, golden, makeup, colours)
 
     # Loss of int8 on real pairs: PSNR of the final picture.
@@ -144,6 +203,10 @@ def main():
     save_file({**as_torch(quantized.tensors()), "temperature": temperature}, models / "ssat_live.safetensors", metadata)
     Path(o.keep).parent.mkdir(parents=True, exist_ok=True)
     save_file({k: (v.half() if v.is_floating_point() and v.dim() > 1 else v).contiguous() for k, v in average.items()}, o.keep, metadata)
+
+    if tuned:
+        flat = {f"{k}.{part}": v.contiguous() for k, pair in tuned.items() for part, v in zip(("weight", "bias"), pair)}
+        save_file(flat, Path(o.keep).with_suffix(".tuned.safetensors"), {"float": fingerprint(exact), "licence": LICENCE})
 
     byte = lambda x: torch.round(x * 255).to(torch.uint8)
     tensors = {}

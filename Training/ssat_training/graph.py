@@ -143,18 +143,38 @@ def round_even(x):
     return torch.round(x)
 
 
+def quantization(values):
+    """Scale and zero point of a map whose values lie in this range."""
+    low, high = values
+    scale = max((high - low) / 255, 1e-8)
+    return float(np.float32(scale)), float(np.clip(round(-low / scale), 0, 255))
+
+
+def halves_of(name, ranges):
+    """Scales of the gammas and of the betas that the layer `name` makes, both with the zero point 128."""
+    block = name.removesuffix(".gamma_beta")
+    return [max(abs(v) for v in ranges[f"{block}.{part}"]) / 127 for part in ("gamma", "beta")]
+
+
+def weight_steps(weight, bias, scale):
+    """Weights in units of the maps' own steps (`scale`, by channel), and the step of every output channel. A channel of zero weights still has
+    its bias, which must fit into s32 steps."""
+    scaled = weight * scale.view(1, -1, 1, 1)
+    return scaled, torch.maximum(scaled.abs().amax((1, 2, 3)) / 127, bias.abs() / 2**24).clamp_min(1e-12)
+
+
 class Int8Graph(FloatGraph):
     """Quantizes while it runs: fills `stored` with what the int8 file holds, and computes what the kernels will compute."""
 
-    def __init__(self, network, ranges):
+    def __init__(self, network, ranges, layers=None):
+        """`layers`: weights and biases to quantize in place of the network's own (`tune_int8`)."""
         super().__init__(network)
         self.layers, self.norms = fold_modulations(folded_layers(network), norms(network))
+        self.layers |= {k: (w.double(), b.double()) for k, (w, b) in (layers or {}).items()}
         self.ranges, self.stored = ranges, {}
 
     def _quantization(self, name):
-        low, high = self.ranges[name]
-        scale = max((high - low) / 255, 1e-8)
-        return float(np.float32(scale)), float(np.clip(round(-low / scale), 0, 255))
+        return quantization(self.ranges[name])
 
     def input(self, name, x, scale=1.0, zero_point=0.0):
         """`x` holds the u8 values themselves."""
@@ -169,9 +189,7 @@ class Int8Graph(FloatGraph):
     def convolution(self, name, x, kernel=3, stride=1, activation="leaky", residual=None, float_output=False, valid=False):
         weight, bias = self.layers[name]
         if name + ".weight" not in self.stored:
-            scaled = weight * torch.from_numpy(x.scale).view(1, -1, 1, 1)
-            # A channel of zero weights still has its bias, which must fit into s32 steps.
-            step = torch.maximum(scaled.abs().amax((1, 2, 3)) / 127, bias.abs() / 2**24).clamp_min(1e-12)
+            scaled, step = weight_steps(weight, bias, torch.from_numpy(x.scale))
             integer = torch.clamp(torch.round(scaled / step.view(-1, 1, 1, 1)), -127, 127)
             correction = (integer * torch.from_numpy(x.zero).view(1, -1, 1, 1)).sum((1, 2, 3))
             # No sum of s32 can overflow: |acc| <= taps * 255 * 127 + |bias|.
@@ -179,8 +197,7 @@ class Int8Graph(FloatGraph):
             if float_output:
                 multiplier = step.numpy().astype(np.float32)
             elif name.endswith(".gamma_beta"):
-                block = name.removesuffix(".gamma_beta")
-                halves = [max(abs(v) for v in self.ranges[f"{block}.{part}"]) / 127 for part in ("gamma", "beta")]
+                halves = halves_of(name, self.ranges)
                 n = len(step) // 2
                 out_scale = np.float32(np.repeat(halves, n))
                 multiplier = (step.numpy() / out_scale).astype(np.float32)
@@ -250,3 +267,76 @@ class Int8Graph(FloatGraph):
 
     def tensors(self):
         return {k: v for k, v in self.stored.items() if not k.endswith(".halves")}
+
+
+class Steps:
+    """Real values that lie on the steps of int8; `scale`: the step of every channel."""
+
+    def __init__(self, values, scale):
+        self.values, self.scale = values, torch.as_tensor(scale, dtype=torch.float32).expand(values.shape[1])
+
+
+def stepped(x, scale, zero_point):
+    """The nearest of 256 steps, for the gradient as if it were x itself (straight through)."""
+    x = torch.clamp(x, -zero_point * scale, (255 - zero_point) * scale)
+    return x + (torch.round(x / scale) * scale - x).detach()
+
+
+class LearningInt8Graph(FloatGraph):
+    """What `Int8Graph` computes, but for its roundings of the last bit, in floats that a gradient passes through (quantization-aware training,
+    Jacob et al. 2018, arXiv 1712.05877): the folded weights and biases learn, the ranges stay."""
+
+    def __init__(self, network, ranges):
+        super().__init__(network)
+        layers, _ = fold_modulations(folded_layers(network), norms(network))
+        self.layers = {k: tuple(torch.nn.Parameter(v.float()) for v in pair) for k, pair in layers.items()}
+        self.ranges = ranges
+
+    def parameters(self):
+        return [v for pair in self.layers.values() for v in pair]
+
+    def state(self):
+        """Weight and bias of every layer, for `Int8Graph` or `load`."""
+        return {k: tuple(v.detach().clone() for v in pair) for k, pair in self.layers.items()}
+
+    def load(self, layers):
+        for name, pair in layers.items():
+            for parameter, value in zip(self.layers[name], pair):
+                parameter.data.copy_(value)
+
+    def input(self, name, x, scale=1.0, zero_point=0.0):
+        return Steps(x, scale)
+
+    def calibrated_input(self, name, x):
+        return self._on_steps(name, x)
+
+    def _on_steps(self, name, x):
+        scale, zero = quantization(self.ranges[name])
+        return Steps(stepped(x.float(), scale, zero), scale)
+
+    def convolution(self, name, x, kernel=3, stride=1, activation="leaky", residual=None, float_output=False, valid=False):
+        weight, bias = self.layers[name]
+        with torch.no_grad():
+            scaled, step = weight_steps(weight, bias, x.scale)
+            step = step.view(-1, 1, 1, 1)
+            rounded = (scaled / step).round() * step / x.scale.view(1, -1, 1, 1)
+        y = F.conv2d(x.values, weight + (rounded - weight).detach(), bias, stride, 0 if valid else kernel // 2)
+        if residual is not None:
+            y = y + residual.values
+        y = F.leaky_relu(y, SLOPES[activation]) if activation != "none" else y
+        if float_output:
+            return y
+        if name.endswith(".gamma_beta"):
+            halves = halves_of(name, self.ranges)
+            values = torch.cat([stepped(v, s, 128) for v, s in zip(y.chunk(2, 1), halves)], 1)
+            return Steps(values, torch.tensor(halves).repeat_interleave(y.shape[1] // 2))
+        return self._on_steps(name, y)
+
+    def upsample(self, x):
+        return Steps(super().upsample(x.values), x.scale)
+
+    def concatenate(self, parts):
+        return Steps(torch.cat([p.values for p in parts], 1), torch.cat([p.scale for p in parts]))
+
+    def modulate(self, name, x, maps):
+        return self._on_steps(name, super().modulate(name, x.values, maps.values))

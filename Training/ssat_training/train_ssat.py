@@ -235,6 +235,7 @@ def main():
     arguments.add_argument("--warm-start", help="a checkpoint of this script or of the lab notebook")
     arguments.add_argument("--freeze-keys", action="store_true", help="train the encoders of the reference and the decoder only")
     arguments.add_argument("--freeze-encoders", action="store_true", help="train the decoder only")
+    arguments.add_argument("--keys-only", action="store_true", help="train feature fusion and the softmax's temperature only; in float32, for bfloat16 rounds the warped coordinates")
     arguments.add_argument("--network", choices=("ssat_live", "two_input"), default="ssat_live", help="two_input: the baseline without correspondence")
     arguments.add_argument("--without", action="append", choices=ABLATIONS, default=[], help="ablation: train without this part (repeatable)")
     for name in FURTHER_LOSSES:
@@ -258,11 +259,14 @@ def main():
         step, average, elapsed = state["step"], state["average"], state["elapsed"]
     elif o.warm_start:
         network.load_state_dict(widen(weights(o.warm_start, from_notebook)))
-    frozen = o.freeze_keys or o.freeze_encoders
-    if not state and not frozen and o.network == "ssat_live":
+    freeze = {"freeze_keys": o.freeze_keys, "freeze_encoders": o.freeze_encoders, "freeze_all_but_keys": o.keys_only}
+    freeze = [name for name, wanted in freeze.items() if wanted]
+    if not state and not freeze and o.network == "ssat_live":
         centre_keys(network, pairs)
-    if frozen:
-        network.freeze_encoders() if o.freeze_encoders else network.freeze_keys()
+    if len(freeze) > 1:
+        arguments.error("one of --freeze-keys, --freeze-encoders, --keys-only")
+    for name in freeze:
+        getattr(network, name)()
     if average is None:
         average = {k: v.clone() for k, v in network.state_dict().items()}
     torch.set_num_threads(threads_available(o.threads))

@@ -15,6 +15,7 @@ public final class Look: @unchecked Sendable {
     /// Opacity of what its lips wear, and R'G'B' in 0...1 times that.
     let lipPaint: SIMD4<Float>
 
+    let keyCentre: KeyCentre
     let keyScale: Float
     let valueScale, valueOffset: [Float]
     /// Keys and values as the kernels of this process want them.
@@ -29,7 +30,8 @@ public final class Look: @unchecked Sendable {
         self.values = values
         self.colours = colours
         self.lipPaint = lipPaint
-        let largest = keys.reduce(Float(1e-6)) { max($0, abs($1)) }
+        keyCentre = KeyCentre(of: keys)
+        let centred = keyCentre.centre(references: keys), largest = centred.reduce(Float(1e-6)) { max($0, abs($1)) }
         keyScale = largest / 127
         var scale = [Float](repeating: 1, count: channels), offset = [Float](repeating: 0, count: channels)
         for c in 0..<channels {
@@ -44,7 +46,7 @@ public final class Look: @unchecked Sendable {
         valueScale = scale
         valueOffset = offset
         let s = keyScale
-        let quantizedKeys = keys.map { Int8(max(-127, min(127, ($0 / s).rounded(.toNearestOrEven)))) }
+        let quantizedKeys = centred.map { Int8(max(-127, min(127, ($0 / s).rounded(.toNearestOrEven)))) }
         var quantizedValues = [Int8](repeating: 0, count: values.count)
         for row in 0..<count {
             for c in 0..<channels {

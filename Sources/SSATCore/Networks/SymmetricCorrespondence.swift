@@ -10,6 +10,7 @@ final class SymmetricCorrespondence: @unchecked Sendable {
 
     private(set) var positions: [Int32] = []
     private var normalized = [Float](repeating: 0, count: grid * grid * channels)
+    private var centred = [Float](repeating: 0, count: grid * grid * channels)
     private var queries = [Int8](repeating: 0, count: grid * grid * channels)
     private var warped = [Float](repeating: 0, count: grid * grid * channels)
     private var scores = [Float](repeating: 0, count: grid * grid)
@@ -71,10 +72,12 @@ final class SymmetricCorrespondence: @unchecked Sendable {
 
     private func attendInt8(_ look: Look, _ temperature: Float, _ kernels: UnsafePointer<ssat_kernels>, _ team: WorkerTeam?) {
         let count = positions.count * Self.channels
+        centred.withUnsafeMutableBufferPointer { _ = $0.update(fromContentsOf: normalized[..<count]) }
+        look.keyCentre.centre(queries: &centred, count: positions.count)
         var largest: Float = 1e-6
-        for i in 0..<count { largest = max(largest, abs(normalized[i])) }
+        for i in 0..<count { largest = max(largest, abs(centred[i])) }
         let scale = largest / 127
-        ssat_quantize_s8(normalized, Int32(count), 1 / scale, &queries)
+        ssat_quantize_s8(centred, Int32(count), 1 / scale, &queries)
         let need = (kernels.pointee.attention_scratch_size(Int32(look.count), Int32(Self.channels)) + 63) / 64 * 64
         let members = team?.count ?? 1, rows = positions.count
         if scratch.size < need * members { scratch = Arena(size: need * members) }

@@ -331,6 +331,11 @@ class SSATLive(nn.Module):
         self.frozen += (self.makeup_encoder, self.makeup_projection)
         self.train(self.training)
 
+    def freeze_all_but_keys(self):
+        """Feature fusion and the softmax's temperature alone learn."""
+        self.frozen = (self.content_encoder, self.semantic_encoder, self.makeup_encoder, self.makeup_projection, self.decoder)
+        self.train(self.training)
+
     def train(self, mode=True):
         super().train(mode)
         for part in self.frozen:
