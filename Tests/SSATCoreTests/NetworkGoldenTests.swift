@@ -231,7 +231,7 @@ struct NetworkGoldenTests {
         #expect(keys.count > 100)
         let temperature = try weights.floats(named: "temperature", shape: [1])[0], flat = Array(keys.joined()), centre = KeyCentre(of: flat)
         var queries = flat
-        centre.centre(queries: &queries, count: keys.count)
+        centre.centre(queries: flat, count: keys.count, into: &queries)
         let roundedQueries = rounded(queries), references = rounded(centre.centre(references: flat))
         func product(_ a: ArraySlice<Float>, _ b: ArraySlice<Float>) -> Float { zip(a, b).reduce(0) { $0 + $1.0 * $1.1 } }
         var sum: Float = 0

@@ -19,6 +19,7 @@ from .networks.ssat_live_graph import decode, encode, makeup_features
 from .train_ssat import Pairs
 from .transfer import makeup_positions, regions, skin_colour
 
+KEY_LAYER = "feature_fusion.key"
 LICENCE = "research and non-commercial use: trained on research-only pictures, see MODEL_CARD.md"
 
 
@@ -91,7 +92,7 @@ def synthetic_batch(seed=7):
 
 def turn_keys(network, pairs, count=32):
     """Turns the keys so that those of faces differ least in the last channel, in which the program puts something else (`KeyCentre`). Products
-    of two keys stay as they are. Nothing is done to keys that were turned before."""
+    of two keys stay as they are. Nothing is done to keys that were turned before. Returns the turn, 64 x 64, or None."""
     raw, keys = [], []
     hook = network.feature_fusion.key.register_forward_hook(lambda _, __, key: raw.append(key))
     with torch.no_grad():
@@ -102,13 +103,20 @@ def turn_keys(network, pairs, count=32):
     hook.remove()
     variances, directions = torch.linalg.eigh(torch.cov(torch.cat(keys).double().T))
     print(f"variance of the keys in the last channel: {torch.cat(keys)[:, -1].var():.1e}, least {variances[0]:.1e}, sum {variances.sum():.1e}")
-    if torch.cat(keys)[:, -1].var() > 2 * variances[0] + 1e-7:
-        # A reflection that takes the direction in which they differ least to the last axis, and the rest hardly anywhere.
-        across = directions[:, 0] - F.one_hot(torch.tensor(len(variances) - 1))
-        across = across / across.norm()
-        turn, key = torch.eye(len(across)).double() - 2 * across[:, None] * across, network.feature_fusion.key
-        key.weight.data = torch.einsum("ij,jchw->ichw", turn, key.weight.double()).float()
-        key.bias.data = (turn @ key.bias.double()).float()
+    if torch.cat(keys)[:, -1].var() <= 2 * variances[0] + 1e-7:
+        return None
+    # A reflection that takes the direction in which they differ least to the last axis, and the rest hardly anywhere.
+    across = directions[:, 0] - F.one_hot(torch.tensor(len(variances) - 1))
+    across = across / across.norm()
+    turn, key = torch.eye(len(across)).double() - 2 * across[:, None] * across, network.feature_fusion.key
+    weight, key.bias.data = turned(turn, key.weight.data, key.bias.data)
+    key.weight.data = as_kept(weight).float()
+    return turn
+
+
+def turned(turn, weight, bias):
+    """Weight and bias of the layer that makes the keys, for turned keys."""
+    return torch.einsum("ij,jchw->ichw", turn, weight.double()).float(), (turn @ bias.double()).float()
 
 
 def calibrated(network, pairs, count):
@@ -128,7 +136,12 @@ def loaded(path):
         with safe_open(path, "pt") as kept:
             return weights(path, None), kept.metadata()["steps"]
     state = torch.load(path)
-    return state["average"], str(state["step"])
+    return {k: as_kept(v).float() if v.is_floating_point() else v for k, v in state["average"].items()}, str(state["step"])
+
+
+def as_kept(values):
+    """Weights as a kept checkpoint holds them: F16, but for biases and the like."""
+    return values.half() if values.is_floating_point() and values.dim() > 1 else values
 
 
 def fingerprint(graph):
@@ -169,7 +182,10 @@ def main():
     network = SSATLive().eval()
     network.load_state_dict(average)
     pairs = Pairs(o.pairs, [o.shard])
-    turn_keys(network, pairs)
+    tuned = tuned_layers(o.tuned, FloatGraph(network)) if o.tuned else {}
+    turn = turn_keys(network, pairs)
+    if tuned and turn is not None:
+        tuned[KEY_LAYER] = tuple(v.half() for v in turned(turn, *tuned[KEY_LAYER]))
     average = network.state_dict()
     ranges = calibrated(network, pairs, o.count)
 
@@ -177,7 +193,6 @@ def main():
     makeup, colours, known = decoder_inputs(network, golden)
     exact = FloatGraph(network)
     float_outputs = run(exact, golden, makeup, colours)
-    tuned = tuned_layers(o.tuned, exact) if o.tuned else {}
     quantized = Int8Graph(network, ranges, tuned)
     int8_outputs = run(quantized, golden, makeup, colours)
 
@@ -202,7 +217,7 @@ def main():
     save_file({**as_torch(exact.tensors()), "temperature": temperature}, models / "ssat_live.float.safetensors", metadata)
     save_file({**as_torch(quantized.tensors()), "temperature": temperature}, models / "ssat_live.safetensors", metadata)
     Path(o.keep).parent.mkdir(parents=True, exist_ok=True)
-    save_file({k: (v.half() if v.is_floating_point() and v.dim() > 1 else v).contiguous() for k, v in average.items()}, o.keep, metadata)
+    save_file({k: as_kept(v).contiguous() for k, v in average.items()}, o.keep, metadata)
 
     if tuned:
         flat = {f"{k}.{part}": v.contiguous() for k, pair in tuned.items() for part, v in zip(("weight", "bias"), pair)}
@@ -218,8 +233,6 @@ def main():
         tensors[f"{name}.keys"] = outputs["keys"][0, :, ::4, ::4].permute(1, 2, 0).float()
         tensors[f"{name}.makeup"] = outputs["makeup"][0, :, ::4, ::4].permute(1, 2, 0).float()
     # The whole transfer, f32, from the pictures: correspondence included.
-    rounded = SSATLive().eval()
-    rounded.load_state_dict(average)
     tensors["float.change"] = change(float_outputs, golden, makeup, colours, known)[0, :, ::4, ::4].permute(1, 2, 0)
     tensors["int8.change"] = change(int8_outputs, golden, makeup, colours, known)[0, :, ::4, ::4].permute(1, 2, 0)
     tensors["makeup"] = makeup[0].permute(1, 2, 0)

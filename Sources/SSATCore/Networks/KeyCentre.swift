@@ -36,13 +36,11 @@ package struct KeyCentre: Sendable {
         return out
     }
 
-    /// Keys of a face to be rounded, in place: `count` of 64.
-    package func centre(queries keys: inout [Float], count: Int) {
-        keys.withUnsafeMutableBufferPointer { keys in
-            for first in stride(from: 0, to: count * Self.channels, by: Self.channels) {
-                for c in 0..<Self.last { keys[first + c] -= mean[c] }
-                keys[first + Self.last] = unit
-            }
+    /// The first `count` keys of a face to be rounded, into the front of `out`, count x 64.
+    package func centre(queries keys: [Float], count: Int, into out: inout [Float]) {
+        for first in stride(from: 0, to: count * Self.channels, by: Self.channels) {
+            for c in 0..<Self.last { out[first + c] = keys[first + c] - mean[c] }
+            out[first + Self.last] = unit
         }
     }
 }

@@ -72,8 +72,7 @@ final class SymmetricCorrespondence: @unchecked Sendable {
 
     private func attendInt8(_ look: Look, _ temperature: Float, _ kernels: UnsafePointer<ssat_kernels>, _ team: WorkerTeam?) {
         let count = positions.count * Self.channels
-        centred.withUnsafeMutableBufferPointer { _ = $0.update(fromContentsOf: normalized[..<count]) }
-        look.keyCentre.centre(queries: &centred, count: positions.count)
+        look.keyCentre.centre(queries: normalized, count: positions.count, into: &centred)
         var largest: Float = 1e-6
         for i in 0..<count { largest = max(largest, abs(centred[i])) }
         let scale = largest / 127
