@@ -18,6 +18,8 @@ extension Network {
         let name: String
         let output: Tensor
         var inputs: [(map: Tensor, reach: Reach)]
+        /// The output is a map of several steps, side by side, each from one input.
+        var isPart = false
     }
 
     /// Columns beyond the wanted ones are computed up to a multiple of this: kernels have no narrower tiles that are worth it. They come

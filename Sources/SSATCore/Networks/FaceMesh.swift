@@ -37,7 +37,7 @@ package final class FaceMesh: @unchecked Sendable {
         }
         let gathered = try b.convolution("gather", features[4], kernel: 1, activation: .relu)
         points = try b.convolution("points", gathered, kernel: 8, activation: .none, floatOutput: true, valid: true)
-        looking = 0..<b.stepCount
+        looking = b.endStage()
         var q = features[4]
         for level in [3, 2, 1, 0] {
             q = try b.convolution("up\(level)", b.concatenate([b.upsample(q), features[level]]), activation: .relu)
@@ -46,7 +46,7 @@ package final class FaceMesh: @unchecked Sendable {
         guard points.channels == 2 * 478 + 1, classes.channels == 4 * FaceClass.allCases.count else {
             throw SafetensorsError.malformed("FaceMesh weights", "\(points.channels) point values and \(classes.channels) class scores")
         }
-        parsingSteps = looking.upperBound..<b.stepCount
+        parsingSteps = b.endStage()
         network = b.build()
     }
 

@@ -20,14 +20,18 @@ package struct Tensor: Sendable {
     package let height, width, channels: Int
     package let isFloat: Bool
     package let quantization: Quantization
-    /// Bytes from the arena's base to interior pixel (0, 0).
-    package let offset: Int
+    /// Its place among the maps of the network, in the order in which they were written down.
+    package let index: Int
     /// Where the spans of its rows begin among those of the network (`Network.want`).
     let firstSpan: Int
     /// Channels, padded.
     package var pixelStride: Int { Tensor.padded(channels) }
     package var rowStride: Int { (width + 2) * pixelStride }
     package var elementSize: Int { isFloat ? 4 : 1 }
+    /// Of all pixels and the border, in bytes. 64 spare ones: vector loads may run past the last pixel.
+    var size: Int { (rowStride * (height + 2) * elementSize + 64 + 63) / 64 * 64 }
+    /// From the first pixel of the border to interior pixel (0, 0), in bytes.
+    var interior: Int { (rowStride + pixelStride) * elementSize }
     package static func padded(_ channels: Int) -> Int { (channels + 15) / 16 * 16 }
 }
 
@@ -101,10 +105,12 @@ package final class Network: @unchecked Sendable {
     }
 
     private let steps: [Step]
+    /// What a step does first: the border of what it writes, where other maps lay there before.
+    private let borders: [Border?]
     let flows: [Flow]
     /// One for every row of every map.
     let spans: UnsafeMutableBufferPointer<ssat_span>
-    private let arena: Arena
+    private let memory: NetworkMemory
     private let weights: [Arena]
     private let kernels: UnsafePointer<ssat_kernels>
     /// Who shares the work of every step; nil: the thread that calls `run` does it alone.
@@ -112,13 +118,14 @@ package final class Network: @unchecked Sendable {
 
     /// - Parameter spans: owned by the network from here on.
     init(
-        steps: [Step], flows: [Flow], spans: UnsafeMutableBufferPointer<ssat_span>, arena: Arena, weights: [Arena],
+        steps: [Step], borders: [Border?], flows: [Flow], spans: UnsafeMutableBufferPointer<ssat_span>, memory: NetworkMemory, weights: [Arena],
         kernels: UnsafePointer<ssat_kernels>
     ) {
         self.steps = steps
+        self.borders = borders
         self.flows = flows
         self.spans = spans
-        self.arena = arena
+        self.memory = memory
         self.weights = weights
         self.kernels = kernels
     }
@@ -128,18 +135,18 @@ package final class Network: @unchecked Sendable {
     package var stepCount: Int { steps.count }
 
     package func bytes(_ tensor: Tensor) -> UnsafeMutablePointer<UInt8> {
-        (arena.base + tensor.offset).assumingMemoryBound(to: UInt8.self)
+        memory[tensor].assumingMemoryBound(to: UInt8.self)
     }
 
     package func floats(_ tensor: Tensor) -> UnsafeMutablePointer<Float> {
-        (arena.base + tensor.offset).assumingMemoryBound(to: Float.self)
+        memory[tensor].assumingMemoryBound(to: Float.self)
     }
 
     /// Runs the steps of `range`, all by default, on this thread or on the team's.
     package func run(_ range: Range<Int>? = nil) {
         let range = range ?? 0..<steps.count
         guard let team, team.count > 1 else {
-            for index in range { perform(steps[index], nil, 0) }
+            for index in range { perform(index, nil, 0) }
             return
         }
         let job = Job(network: Unmanaged.passUnretained(self), range: range)
@@ -159,7 +166,7 @@ package final class Network: @unchecked Sendable {
     private func performAll(_ range: Range<Int>, _ member: Int) {
         guard let team else { return }
         for index in range {
-            perform(steps[index], team, member)
+            perform(index, team, member)
             team.barrier()
         }
     }
@@ -171,7 +178,7 @@ package final class Network: @unchecked Sendable {
         for _ in 0..<rounds {
             for index in indices {
                 let began = DispatchTime.now().uptimeNanoseconds
-                perform(steps[index], nil, 0)
+                perform(index, nil, 0)
                 times[index].append(Double(DispatchTime.now().uptimeNanoseconds - began) / 1e6)
             }
         }
@@ -193,11 +200,12 @@ package final class Network: @unchecked Sendable {
     }
 
     /// One member's rows of a step, as much work for each. What int8 networks do not have is left to the first member.
-    private func perform(_ step: Step, _ team: WorkerTeam?, _ member: Int) {
+    private func perform(_ index: Int, _ team: WorkerTeam?, _ member: Int) {
+        if member == 0 { borders[index]?.write() }
         func rows(_ height: Int, _ spans: UnsafePointer<ssat_span>) -> Range<Int> {
             team?.share(of: height, member) { spans[$0].count } ?? 0..<height
         }
-        switch step {
+        switch steps[index] {
         case .convolution(var call):
             call.keep(rows: rows(Int(call.output_height), call.spans))
             if call.output_height > 0 { kernels.pointee.convolution_u8(&call) }

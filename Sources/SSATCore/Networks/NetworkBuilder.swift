@@ -21,13 +21,11 @@ package struct NetworkBuilder {
     package let precision: Precision
     private let weights: Safetensors
     private let kernels: UnsafePointer<ssat_kernels>
-    private var size = 0
-    private var borders: [Tensor] = []
-    private var planned: [(_ base: UnsafeMutableRawPointer, _ spans: UnsafeMutablePointer<ssat_span>) -> Network.Step] = []
+    private var maps: [Tensor] = []
+    private var planned: [(_ memory: NetworkMemory, _ spans: UnsafeMutablePointer<ssat_span>) -> Network.Step] = []
     private var flows: [Network.Flow] = []
+    private var stages: [Range<Int>] = []
     private var spanCount = 0
-    /// Parts of concatenated maps: where in them they begin, in channels.
-    private var parts: [(part: Tensor, whole: Tensor, channel: Int)] = []
     private var packed: [Arena] = []
 
     /// - Throws: nothing; a level that this machine lacks falls back to the reference.
@@ -37,8 +35,12 @@ package struct NetworkBuilder {
         kernels = instructionSet.kernels ?? InstructionSet.reference.kernels!
     }
 
-    /// Number of steps so far: marks the end of a stage that is run by itself.
-    package var stepCount: Int { planned.count }
+    /// Ends a stage: the steps since the one before, which are run together. What a stage reads of an earlier one stays as it was made, however often
+    /// the later one runs; everything else lasts until its last reader only.
+    package mutating func endStage() -> Range<Int> {
+        stages.append((stages.last?.upperBound ?? 0)..<planned.count)
+        return stages[stages.count - 1]
+    }
 
     /// A map that the caller fills: `quantization` matters in int8 only.
     package mutating func input(height: Int, width: Int, channels: Int, quantization: Quantization) -> Tensor {
@@ -80,8 +82,8 @@ package struct NetworkBuilder {
             let biases = hold(copying: bias, padded: outputs)
             let y = allocate(height, width, bias.count, isFloat: true, .identity)
             flow(name, y, from: x, .window(kernel: kernel, stride: stride, pad: pad), residual)
-            planned.append { base, _ in
-                func at(_ t: Tensor) -> UnsafeMutablePointer<Float> { (base + t.offset).assumingMemoryBound(to: Float.self) }
+            planned.append { memory, _ in
+                func at(_ t: Tensor) -> UnsafeMutablePointer<Float> { memory[t].assumingMemoryBound(to: Float.self) }
                 return .convolutionFloat(
                     ssat_convolution_f32(
                         input: at(x), input_row_stride: Int32(x.rowStride), input_pixel_stride: Int32(x.pixelStride),
@@ -111,8 +113,8 @@ package struct NetworkBuilder {
         let added = residual == nil ? [0, 0] : try weights.floats(named: name + ".residual", shape: [2])
         let y = allocate(height, width, bias.count, isFloat: floatOutput, q)
         flow(name, y, from: x, .window(kernel: kernel, stride: stride, pad: pad), residual)
-        planned.append { base, spans in
-            func at(_ t: Tensor) -> UnsafeMutablePointer<UInt8> { (base + t.offset).assumingMemoryBound(to: UInt8.self) }
+        planned.append { memory, spans in
+            func at(_ t: Tensor) -> UnsafeMutablePointer<UInt8> { memory[t].assumingMemoryBound(to: UInt8.self) }
             return .convolution(
                 ssat_convolution_u8(
                     input: at(x), input_row_stride: Int32(x.rowStride), input_pixel_stride: Int32(x.pixelStride),
@@ -123,7 +125,7 @@ package struct NetworkBuilder {
                     residual_pixel_stride: Int32(residual?.pixelStride ?? 0), residual_zero_point: Int32(added[1]),
                     residual_scale: added[0], negative_slope: activation.negativeSlope, output_width: Int32(width),
                     output_height: Int32(height), output_channels: Int32(outputs), output: floatOutput ? nil : at(y),
-                    output_f32: floatOutput ? (base + y.offset).assumingMemoryBound(to: Float.self) : nil,
+                    output_f32: floatOutput ? memory[y].assumingMemoryBound(to: Float.self) : nil,
                     output_row_stride: Int32(y.rowStride), output_pixel_stride: Int32(y.pixelStride),
                     output_zero_point: Int32(q.zeroPoint), spans: spans + y.firstSpan))
         }
@@ -146,11 +148,11 @@ package struct NetworkBuilder {
         let y = allocate(x.height * 2, x.width * 2, x.channels, isFloat: x.isFloat, x.quantization)
         let e = x.elementSize
         flow("upsample", y, from: x, .half)
-        planned.append { base, spans in
+        planned.append { memory, spans in
             .upsample(
                 Network.Copy(
-                    spans: spans + y.firstSpan, input: base + x.offset, inputRow: x.rowStride * e, inputPixel: x.pixelStride * e,
-                    output: base + y.offset, outputRow: y.rowStride * e, outputPixel: y.pixelStride * e, height: x.height,
+                    spans: spans + y.firstSpan, input: memory[x], inputRow: x.rowStride * e, inputPixel: x.pixelStride * e,
+                    output: memory[y], outputRow: y.rowStride * e, outputPixel: y.pixelStride * e, height: x.height,
                     bytes: x.pixelStride * e))
         }
         return y
@@ -165,13 +167,13 @@ package struct NetworkBuilder {
         var channel = 0
         for x in parts {
             let e = x.elementSize, start = channel
-            self.parts.append((x, y, start))
             flow("concatenate", y, from: x, .window(kernel: 1, stride: 1, pad: 0))
-            planned.append { base, spans in
+            flows[flows.count - 1].isPart = true
+            planned.append { memory, spans in
                 .copy(
                     Network.Copy(
-                        spans: spans + y.firstSpan, input: base + x.offset, inputRow: x.rowStride * e, inputPixel: x.pixelStride * e,
-                        output: base + y.offset + start * e, outputRow: y.rowStride * e, outputPixel: y.pixelStride * e, height: x.height,
+                        spans: spans + y.firstSpan, input: memory[x], inputRow: x.rowStride * e, inputPixel: x.pixelStride * e,
+                        output: memory[y] + start * e, outputRow: y.rowStride * e, outputPixel: y.pixelStride * e, height: x.height,
                         bytes: x.channels * e))
             }
             channel += x.channels
@@ -189,8 +191,8 @@ package struct NetworkBuilder {
         let slope = Activation.leakyReLU.negativeSlope
         flow(name, y, from: maps, upsample ? .aroundHalf : .window(kernel: 1, stride: 1, pad: 0), x)
         if precision == .f32 {
-            planned.append { base, _ in
-                func at(_ t: Tensor) -> UnsafeMutablePointer<Float> { (base + t.offset).assumingMemoryBound(to: Float.self) }
+            planned.append { memory, _ in
+                func at(_ t: Tensor) -> UnsafeMutablePointer<Float> { memory[t].assumingMemoryBound(to: Float.self) }
                 return .modulationFloat(
                     Network.ModulationFloat(
                         input: at(x), inputRow: x.rowStride, inputPixel: x.pixelStride, maps: at(maps), mapsRow: maps.rowStride,
@@ -203,8 +205,8 @@ package struct NetworkBuilder {
             return y
         }
         let p = try weights.floats(named: name + ".parameters", shape: [4])
-        planned.append { base, spans in
-            func at(_ t: Tensor) -> UnsafeMutablePointer<UInt8> { (base + t.offset).assumingMemoryBound(to: UInt8.self) }
+        planned.append { memory, spans in
+            func at(_ t: Tensor) -> UnsafeMutablePointer<UInt8> { memory[t].assumingMemoryBound(to: UInt8.self) }
             return .modulation(
                 ssat_modulation_u8(
                     input: at(x), input_row_stride: Int32(x.rowStride), input_pixel_stride: Int32(x.pixelStride),
@@ -220,42 +222,24 @@ package struct NetworkBuilder {
         return y
     }
 
-    /// Plans the memory, fills the borders, and returns the runnable network.
+    /// Plans the memory and returns the runnable network.
     package func build() -> Network {
-        let arena = Arena(size: size)
-        for t in borders where !t.isFloat {
-            let whole = arena.base + t.offset - (t.rowStride + t.pixelStride)
-            memset(whole, Int32(t.quantization.zeroPoint.rounded()), t.rowStride * (t.height + 2))
-        }
-        for (x, y, channel) in parts { copyBorder(of: x, to: y, channel, arena.base) }
+        let plan = MemoryPlan(maps: maps, flows: flows, stages: stages)
+        let memory = NetworkMemory(plan, maps: maps)
         let spans = UnsafeMutableBufferPointer<ssat_span>.allocate(capacity: max(spanCount, 1))
         spans.initialize(repeating: ssat_span(start: 0, end: 0))
+        let steps = planned.map { $0(memory, spans.baseAddress!) }
         let network = Network(
-            steps: planned.map { $0(arena.base, spans.baseAddress!) }, flows: flows, spans: spans, arena: arena, weights: packed, kernels: kernels)
+            steps: steps, borders: Network.borders(of: steps, flows, plan, memory), flows: flows, spans: spans, memory: memory, weights: packed, kernels: kernels)
         network.wantEverything()
         return network
     }
 
-    /// It holds the part's own zero point. With what is inside, which is overwritten by every run.
-    private func copyBorder(of x: Tensor, to y: Tensor, _ channel: Int, _ base: UnsafeMutableRawPointer) {
-        let e = x.elementSize
-        ssat_copy_channels(
-            base + x.offset - (x.rowStride + x.pixelStride) * e, x.rowStride * e, x.pixelStride * e,
-            base + y.offset - (y.rowStride + y.pixelStride - channel) * e, y.rowStride * e, y.pixelStride * e, Int32(x.width + 2),
-            Int32(x.height + 2), Int32(x.channels * e))
-    }
-
     private mutating func allocate(_ height: Int, _ width: Int, _ channels: Int, isFloat: Bool, _ q: Quantization) -> Tensor {
-        let element = isFloat ? 4 : 1
-        let pixel = Tensor.padded(channels)
-        let row = (width + 2) * pixel
         let tensor = Tensor(
-            height: height, width: width, channels: channels, isFloat: isFloat, quantization: q,
-            offset: size + (row + pixel) * element, firstSpan: spanCount)
+            height: height, width: width, channels: channels, isFloat: isFloat, quantization: q, index: maps.count, firstSpan: spanCount)
         spanCount += height
-        // 64 spare bytes: vector loads may run past the last pixel.
-        size = (size + row * (height + 2) * element + 64 + 63) / 64 * 64
-        borders.append(tensor)
+        maps.append(tensor)
         return tensor
     }
 

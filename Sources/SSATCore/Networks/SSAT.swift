@@ -56,7 +56,7 @@ package final class SSAT: @unchecked Sendable {
         let content = try ContentEncoder(picture: picture, into: &builder)
         let semantic = try SemanticEncoder(parsing: parsing, uvFeatures: uvFeatures, into: &builder)
         keys = try FeatureFusion(content: content, semantic: semantic, uvFeatures: uvFeatures, into: &builder).keys
-        encoding = 0..<builder.stepCount
+        encoding = builder.endStage()
         if makesLooks {
             let skin = builder.input(height: 64, width: 64, channels: 3, quantization: Quantization(scale: 1 / 127, zeroPoint: 128))
             reference = (
@@ -64,7 +64,7 @@ package final class SSAT: @unchecked Sendable {
         } else {
             reference = nil
         }
-        makeupEncoding = encoding.upperBound..<builder.stepCount
+        makeupEncoding = builder.endStage()
         makeup = builder.input(
             height: 64, width: 64, channels: 64, quantization: try builder.quantization("decoder.makeup"))
         colours = builder.input(
@@ -72,7 +72,7 @@ package final class SSAT: @unchecked Sendable {
         let decoder = try Decoder(content: content, semantic: semantic, colours: colours, makeup: makeup, into: &builder)
         gate = decoder.gate
         head = decoder.head
-        decoding = makeupEncoding.upperBound..<builder.stepCount
+        decoding = builder.endStage()
         network = builder.build()
         self.builder = builder
         let features = reference?.makeupFeatures.channels ?? MakeupEncoder.lipPaint.upperBound
