@@ -26,7 +26,7 @@ public struct FilterSpeed: Sendable {
         let count = 1300, channels = SymmetricCorrespondence.channels
         var random = SystemRandomNumberGenerator()
         func values() -> [Float] { (0..<count * channels).map { _ in .random(in: -0.2...0.2, using: &random) } }
-        return Look(keys: values(), values: values(), colours: FaceColours(), lipPaint: .zero)
+        return Look(keys: values(), values: values(), colours: FaceColours(), complexion: Complexion(), lipPaint: .zero)
     }
 
     /// The invented crop's face, mesh and all, in the middle of a frame.

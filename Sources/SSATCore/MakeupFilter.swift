@@ -154,7 +154,9 @@ public final class MakeupFilter: @unchecked Sendable {
         }
         if chooses { tracker.freePlace() }
         // Makeup ends with the mesh; skin tone goes on to ears and neck.
-        tracker.parsed = analysis.outfit.isWorn && analysis.outfit.recipe.tone == 0 ? .face : .crop
+        let hasTone = analysis.outfit.isWorn && analysis.outfit.recipe.tone > 0
+        tracker.parsed = analysis.outfit.isWorn && !hasTone ? .face : .crop
+        tracker.measuresComplexion = hasTone
         tracker.worn = analysis.outfit.isWorn && keepsPredictions ? analysis.outfit.look : nil
         tracker.update(frame, time: time, into: &analysis.views)
         analysis.missesFace = tracker.missesFace
@@ -252,9 +254,10 @@ public final class MakeupFilter: @unchecked Sendable {
         if outfit.recipe.tone > 0 { addTone(look, outfit.recipe, view, ownScratch) }
     }
 
-    /// Moves all skin (face, ears, neck) by the difference of the two skin colours.
+    /// Moves all skin (face, ears, neck) by the difference of the two complexions.
     private func addTone(_ look: Look, _ recipe: Recipe, _ view: FaceView, _ buffers: Scratch) {
-        let shift = (look.colours.skin - view.colours.skin) * (0.5 * recipe.tone * recipe.strength)
+        guard let frame = view.meshFrame, let own = view.complexion else { return }
+        let share = 0.5 * recipe.tone * recipe.strength
         for i in 0..<256 * 256 {
             let k = view.parsing[i]
             let skin = k == FaceClass.skin.rawValue || k == FaceClass.nose.rawValue || k == FaceClass.earOrNeck.rawValue
@@ -262,7 +265,9 @@ public final class MakeupFilter: @unchecked Sendable {
         }
         soften(&buffers.weight, &buffers.soft, passes: 4)
         for i in 0..<256 * 256 where buffers.weight[i] > 0 {
-            for c in 0..<3 { view.change[i * 3 + c] += shift[c] * buffers.weight[i] }
+            let place = frame.place(column: (Float(i % 256) - 1.5) / 4, row: (Float(i / 256) - 1.5) / 4)
+            let shift = (look.complexion.colour(at: place, within: own) - own.colour(at: place, within: look.complexion)) * (share * buffers.weight[i])
+            for c in 0..<3 { view.change[i * 3 + c] += shift[c] }
         }
     }
 

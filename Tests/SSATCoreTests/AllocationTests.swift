@@ -28,7 +28,16 @@ import Video
     @Test(arguments: [FacePolicy.all, .primary], [1, 2]) func nothingIsAllocatedPerFrame(policy: FacePolicy, team: Int) throws {
         let before = ssat_allocations()
         #expect(withExtendedLifetime([UInt8](repeating: 0, count: 100_000)) { ssat_allocations() } > before, "the counter counts")
-        let filter = try MakeupFilter(look: LiveMakeupTests.plum, faces: policy, team: team)
+        try expectNone(MakeupFilter(look: LiveMakeupTests.plum, faces: policy, team: team))
+    }
+
+    @Test func norForSkinTone() throws {
+        let filter = try MakeupFilter(look: LiveMakeupTests.plum)
+        filter.recipe.tone = 1
+        expectNone(filter)
+    }
+
+    private func expectNone(_ filter: MakeupFilter) {
         filter.whenLost = .hold
         let faces = [SIMD2<Float>(120, 160), SIMD2<Float>(350, 160)]
         #expect(allocations(filter, frames: 0..<1, faces: faces)[0] > 0)

@@ -46,6 +46,9 @@ final class FaceTracker: @unchecked Sendable {
     var parsed = FaceMesh.Extent.crop
     /// The look for which predictions are used again, and with them what was parsed; nil: none is.
     var worn: Look?
+    /// Whether the complexion of every face is measured.
+    var measuresComplexion = false
+    private var fit = LeastSquares()
     private var nextID = 1
     private var frameIndex = 0
     private var scratchCrop = [UInt8](repeating: 0, count: 256 * 256 * 3)
@@ -346,7 +349,17 @@ final class FaceTracker: @unchecked Sendable {
         let seen = FaceColours.measure(crop: view.crop, average: view.average, classes: view.parsing)
         view.colours = track.colours.map { $0.moved(towards: seen, by: 0.1) } ?? seen
         track.colours = view.colours
+        measureComplexion(view, track)
         if !view.reusesPrediction { view.uvFeatures.withUnsafeMutableBufferPointer { rasterizer.writeFeatures($0.baseAddress!) } }
         if worn != nil, !view.reusesPrediction { track.predictionKey.set(view, worn, isWhole: isWhole) }
+    }
+
+    private func measureComplexion(_ view: FaceView, _ track: Track) {
+        view.meshFrame = measuresComplexion ? MeshFrame(uv: view.uv, fit: &fit) : nil
+        view.complexion = view.meshFrame.flatMap {
+            guard let seen = Complexion.measure(average: view.average, classes: view.parsing, frame: $0, fit: &fit) else { return track.complexion }
+            return track.complexion?.moved(towards: seen, by: 0.1) ?? seen
+        }
+        track.complexion = view.complexion
     }
 }

@@ -8,6 +8,9 @@ package final class FaceView: @unchecked Sendable {
     var presence: Float = 0
     var agreement: Float = 0
     var colours = FaceColours()
+    /// Where the crop lies on the face, and its skin there; measured where skin tone is laid on.
+    var meshFrame: MeshFrame?
+    var complexion: Complexion?
     var crop = [UInt8](repeating: 0, count: 256 * 256 * 3)
     /// 64x64x3, the means of the crop's 4x4 blocks in [-1, 1].
     var average = [Float](repeating: 0, count: 64 * 64 * 3)
@@ -32,6 +35,7 @@ package final class FaceView: @unchecked Sendable {
     /// Everything that a prediction needs.
     func copyInputs(of other: FaceView) {
         (track, cropToFrame, colours) = (other.track, other.cropToFrame, other.colours)
+        (meshFrame, complexion) = (other.meshFrame, other.complexion)
         // Element by element into memory that is there: an assignment would share, and copy on the next write.
         func copy<T>(_ from: [T], _ to: inout [T]) { to.withUnsafeMutableBufferPointer { _ = $0.update(fromContentsOf: from) } }
         copy(other.crop, &crop)

@@ -11,6 +11,7 @@ final class Track: @unchecked Sendable {
     var filter = OneEuroFilter()
     var lastSeen: Double
     var colours: FaceColours?
+    var complexion: Complexion?
     /// When the face was predicted for last. Touched by `analyze` only.
     var predictionKey = PredictionKey()
     /// What was predicted then. Touched by `finish` only.

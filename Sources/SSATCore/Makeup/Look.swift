@@ -12,6 +12,7 @@ public final class Look: @unchecked Sendable {
     let values: [Float]
     /// Of the reference's face.
     package let colours: FaceColours
+    package let complexion: Complexion
     /// Opacity of what its lips wear, and R'G'B' in 0...1 times that.
     let lipPaint: SIMD4<Float>
 
@@ -21,14 +22,15 @@ public final class Look: @unchecked Sendable {
     /// Keys and values as the kernels of this process want them.
     let packed: Arena
 
-    static let format = "ssat-live look 3"
+    static let format = "ssat-live look 4"
 
-    init(keys: [Float], values: [Float], colours: FaceColours, lipPaint: SIMD4<Float>) {
+    init(keys: [Float], values: [Float], colours: FaceColours, complexion: Complexion, lipPaint: SIMD4<Float>) {
         let channels = SymmetricCorrespondence.channels
         count = keys.count / channels
         self.keys = keys
         self.values = values
         self.colours = colours
+        self.complexion = complexion
         self.lipPaint = lipPaint
         keyCentre = KeyCentre(of: keys)
         let centred = keyCentre.centre(references: keys), largest = centred.reduce(Float(1e-6)) { max($0, abs($1)) }
@@ -71,14 +73,16 @@ public final class Look: @unchecked Sendable {
         let lips = try file.floats(named: "lip_paint", shape: [4])
         // The fourth number is 1 where the reference shows lips.
         let lipColour = try file.floats(named: "lip_colour", shape: [4])
+        let complexion = try file.floats(named: "complexion", shape: [Complexion.valueCount])
         let channels = SymmetricCorrespondence.channels
         guard keys.count == values.count, keys.count % channels == 0, keys.count > 0,
             keys.count / channels <= SymmetricCorrespondence.grid * SymmetricCorrespondence.grid,
-            (keys + values + skin + lips + lipColour).allSatisfy({ $0.isFinite })
+            (keys + values + skin + lips + lipColour + complexion).allSatisfy({ $0.isFinite })
         else { throw LookError.notALook(path) }
         let colours = FaceColours(
             skin: SIMD3(skin[0], skin[1], skin[2]), lips: SIMD3(lipColour[0], lipColour[1], lipColour[2]), lipsShown: lipColour[3] == 1 ? 1 : 0)
-        self.init(keys: keys, values: values, colours: colours, lipPaint: SIMD4(lips[0], lips[1], lips[2], lips[3]))
+        self.init(
+            keys: keys, values: values, colours: colours, complexion: Complexion(values: complexion), lipPaint: SIMD4(lips[0], lips[1], lips[2], lips[3]))
     }
 
     /// Writes a `.look` file (safetensors), aside and then renamed.
@@ -89,6 +93,7 @@ public final class Look: @unchecked Sendable {
         writer.add("values", shape: [count, channels], floats: values)
         let skin = colours.skin
         writer.add("skin_colour", shape: [3], floats: [skin.x, skin.y, skin.z])
+        writer.add("complexion", shape: [Complexion.valueCount], floats: complexion.values)
         writer.add("lip_colour", shape: [4], floats: [colours.lips.x, colours.lips.y, colours.lips.z, colours.lipsShown])
         writer.add("lip_paint", shape: [4], floats: (0..<4).map { lipPaint[$0] })
         try writer.write(toPath: path)

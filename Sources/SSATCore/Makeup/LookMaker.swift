@@ -10,6 +10,7 @@ public final class LookMaker: @unchecked Sendable {
     public init(precision: Precision = .int8) throws {
         tracker = try FaceTracker(precision: precision, policy: .all, pool: pool)
         network = try SSAT(weights: Models.ssatLive(precision), precision: precision)
+        tracker.measuresComplexion = true
     }
 
     /// The look of the only clear face in a photo.
@@ -26,6 +27,6 @@ public final class LookMaker: @unchecked Sendable {
         guard clear.count == 1 else { throw LookError.severalFaces(path, clear.count) }
         let view = clear[0].0
         network.encode(crop: view.crop, classes: view.parsing, uv: view.uvFeatures)
-        return network.makeLook()
+        return network.makeLook(complexion: view.complexion)
     }
 }

@@ -142,7 +142,8 @@ package final class SSAT: @unchecked Sendable {
     }
 
     /// The look of the crop that was encoded last, all of it.
-    package func makeLook() -> Look {
+    /// - Parameter complexion: of that crop; nil: as the mean of its skin.
+    package func makeLook(complexion: Complexion? = nil) -> Look {
         guard let (skinMap, makeupFeatures) = reference else { preconditionFailure("made for faces only") }
         precondition(isWhole, "a look needs the whole crop")
         let face = faceColours, own = face.skin
@@ -165,7 +166,8 @@ package final class SSAT: @unchecked Sendable {
         SymmetricCorrespondence.normalize(
             network.floats(keys), rowStride: keys.rowStride, pixelStride: keys.pixelStride, positions: positions,
             into: &normalized)
-        return Look(keys: normalized, values: values, colours: face, lipPaint: lipPaint(makeupFeatures))
+        return Look(
+            keys: normalized, values: values, colours: face, complexion: complexion ?? Complexion(middle: face.skin), lipPaint: lipPaint(makeupFeatures))
     }
 
     /// Mean of what the lips of the crop that was encoded last wear, every cell by its share of lips; nothing where none show.

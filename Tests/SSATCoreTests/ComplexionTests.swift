@@ -1,0 +1,56 @@
+import SSATCore
+import Testing
+
+/// The skin of a face as `--tone` takes it along.
+@Suite struct ComplexionTests {
+    /// A mesh that fills the middle of the crop, turned a little, with skin wherever `shows` says.
+    private func measure(_ colour: (SIMD2<Float>) -> SIMD3<Float>, shows: (SIMD2<Float>) -> Bool = { _ in true }) throws -> (Complexion, MeshFrame) {
+        var uv = [SIMD2<Float>](repeating: SIMD2(-1, -1), count: 64 * 64), average = [Float](repeating: 0, count: 64 * 64 * 3)
+        var classes = [UInt8](repeating: FaceClass.background.rawValue, count: 256 * 256)
+        for cell in 0..<64 * 64 {
+            let x = Float(cell % 64) / 32 - 1, y = Float(cell / 64) / 32 - 1
+            let place = SIMD2(1.5 * x + 0.2 * y, 1.4 * y - 0.1 * x)
+            guard place.x * place.x + place.y * place.y < 1 else { continue }
+            uv[cell] = (place + 1) / 2
+            let seen = colour(place)
+            for c in 0..<3 { average[cell * 3 + c] = seen[c] }
+            for pixel in 0..<16 where shows(place) {
+                classes[(cell / 64 * 4 + pixel / 4) * 256 + cell % 64 * 4 + pixel % 4] = FaceClass.skin.rawValue
+            }
+        }
+        var fit = LeastSquares()
+        let frame = try #require(MeshFrame(uv: uv, fit: &fit))
+        return (try #require(Complexion.measure(average: average, classes: classes, frame: frame, fit: &fit)), frame)
+    }
+
+    @Test func theFrameIsThatOfTheMesh() throws {
+        let (_, frame) = try measure { _ in .zero }
+        let place = frame.place(column: 40, row: 20)  // x = 0.25, y = -0.375
+        #expect(abs(place.x - 0.3) < 1e-4 && abs(place.y + 0.55) < 1e-4, "\(place)")
+    }
+
+    /// A dark forehead and a reddish rim are the reference's; what differs from left to right is light.
+    @Test func heightAndRimComeAlongSideLightDoesNot() throws {
+        let (skin, _) = try measure { SIMD3(0.2 + 0.3 * $0.y, 0.1 + 0.2 * $0.x * $0.x, -0.1 + 0.5 * $0.x) }
+        for place in [SIMD2<Float>(0, -0.7), SIMD2(0.5, 0), SIMD2(-0.5, 0), SIMD2(0.3, 0.6)] {
+            let seen = skin.colour(at: place, within: skin)
+            let wanted = SIMD3(0.2 + 0.3 * place.y, 0.1 + 0.2 * place.x * place.x, -0.1)
+            #expect(((seen - wanted) * (seen - wanted)).sum() < 0.0004, "\(place): \(seen), not \(wanted)")
+        }
+    }
+
+    /// What hair hides of one face is as the last that is seen, on both: nothing is guessed.
+    @Test func whatOneFaceHidesIsAsAtItsEdge() throws {
+        let (whole, _) = try measure { SIMD3(0.4 * $0.y, 0, 0) }
+        let (low, _) = try measure({ _ in SIMD3(repeating: 0.3) }, shows: { $0.y > -0.1 })
+        let hidden = whole.colour(at: SIMD2(0, -0.9), within: low), edge = whole.colour(at: SIMD2(0, -0.2), within: low)
+        #expect(abs(hidden.x - edge.x) < 0.03 && hidden.x > -0.12, "\(hidden), \(edge)")
+        #expect(abs(low.colour(at: SIMD2(0, -0.9), within: whole).x - 0.3) < 0.01)
+    }
+
+    @Test func aFaceWithoutSkinHasNone() {
+        var fit = LeastSquares()
+        #expect(MeshFrame(uv: [SIMD2<Float>](repeating: SIMD2(-1, -1), count: 64 * 64), fit: &fit) == nil)
+        #expect(fit.solve(ridge: .zero) == nil)
+    }
+}
