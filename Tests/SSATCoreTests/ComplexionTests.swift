@@ -3,24 +3,11 @@ import Testing
 
 /// The skin of a face as `--tone` takes it along.
 @Suite struct ComplexionTests {
-    /// A mesh that fills the middle of the crop, turned a little, with skin wherever `shows` says.
     private func measure(_ colour: (SIMD2<Float>) -> SIMD3<Float>, shows: (SIMD2<Float>) -> Bool = { _ in true }) throws -> (Complexion, MeshFrame) {
-        var uv = [SIMD2<Float>](repeating: SIMD2(-1, -1), count: 64 * 64), average = [Float](repeating: 0, count: 64 * 64 * 3)
-        var classes = [UInt8](repeating: FaceClass.background.rawValue, count: 256 * 256)
-        for cell in 0..<64 * 64 {
-            let x = Float(cell % 64) / 32 - 1, y = Float(cell / 64) / 32 - 1
-            let place = SIMD2(1.5 * x + 0.2 * y, 1.4 * y - 0.1 * x)
-            guard place.x * place.x + place.y * place.y < 1 else { continue }
-            uv[cell] = (place + 1) / 2
-            let seen = colour(place)
-            for c in 0..<3 { average[cell * 3 + c] = seen[c] }
-            for pixel in 0..<16 where shows(place) {
-                classes[(cell / 64 * 4 + pixel / 4) * 256 + cell % 64 * 4 + pixel % 4] = FaceClass.skin.rawValue
-            }
-        }
+        let face = PlainFace(colour, shows: shows)
         var fit = LeastSquares()
-        let frame = try #require(MeshFrame(uv: uv, fit: &fit))
-        return (try #require(Complexion.measure(average: average, classes: classes, frame: frame, fit: &fit)), frame)
+        let frame = try #require(MeshFrame(uv: face.uv, fit: &fit))
+        return (try #require(Complexion.measure(average: face.average, classes: face.classes, frame: frame, fit: &fit)), frame)
     }
 
     @Test func theFrameIsThatOfTheMesh() throws {

@@ -5,6 +5,7 @@ public final class LookMaker: @unchecked Sendable {
     private let pool = FaceViewPool()
     private let tracker: FaceTracker
     private let network: SSAT
+    private var fit = LeastSquares()
 
     /// - Throws: `SafetensorsError` when the built-in weights are damaged.
     public init(precision: Precision = .int8) throws {
@@ -26,7 +27,15 @@ public final class LookMaker: @unchecked Sendable {
         let clear = zip(views, sizes).filter { $1 > 0.5 * largest }
         guard clear.count == 1 else { throw LookError.severalFaces(path, clear.count) }
         let view = clear[0].0
+        takeOffSideLight(view)
         network.encode(crop: view.crop, classes: view.parsing, uv: view.uvFeatures)
         return network.makeLook(complexion: view.complexion)
+    }
+
+    private func takeOffSideLight(_ view: FaceView) {
+        guard let frame = view.meshFrame,
+            let light = SideLight(average: view.average, classes: view.parsing, frame: frame, fit: &fit)
+        else { return }
+        light.takeOff(&view.crop)
     }
 }
