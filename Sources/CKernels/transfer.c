@@ -99,6 +99,9 @@ enum { COLOURS = 18, DIFFERENCE = 3, RELATIVE = 6, SOFT = 9, SKIN_PAINT = 12, LI
 
 // How far the face's own light shows on paint: its grain (on skin, on lips), its shading (on skin).
 static const float skin_grain = 0.7f, lip_grain = 0.9f, skin_shading = 0.5f;
+// How much of what its gates let through of a difference of colour comes about: of the plain one, of that relative to the tone, of the softened one
+// (docs/decisions/0035).
+static const float shares[3] = {1.15f, 0.65f, 0.65f};
 
 static float shading_of(float around, float skin_luma) {
   return 1 + skin_shading * (clamped(around / (skin_luma < 0.05f ? 0.05f : skin_luma), 0.5f, 1.6f) - 1);
@@ -153,7 +156,7 @@ static void gate_colours(const float *gate, const float *colours, const float *p
   memset(wide, 0, WIDE * sizeof(float));
   for (int k = 0; k < 3; k++) {
     times(to_luma_chroma, colours + DIFFERENCE + 3 * k, part);
-    for (int i = 0; i < 3; i++) wide[i] += sigmoid(gate[3 * k + i]) * part[i];
+    for (int i = 0; i < 3; i++) wide[i] += shares[k] * sigmoid(gate[3 * k + i]) * part[i];
   }
   times(to_luma_chroma, paint + 1, part);
   for (int i = 0; i < 3; i++) {

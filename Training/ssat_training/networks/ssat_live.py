@@ -178,6 +178,9 @@ COLOURS = 18  # channels beside the features that the decoder reads: six colours
 GATES = 12  # four of them, by luma and chroma; the lips' paint needs none
 # How far the face's own light shows on paint: its grain (on skin, on lips), its shading (on skin). As `painted_makeup.paint`.
 SKIN_GRAIN, LIP_GRAIN, SKIN_SHADING = 0.7, 0.9, 0.5
+# How much of what its gates let through of a difference of colour comes about: of the plain one, of that relative to the tone, of the softened
+# one (docs/decisions/0035).
+SHARES = (1.15, 0.65, 0.65)
 
 
 def soften(maps, mask):
@@ -276,7 +279,7 @@ def assemble(gates, maps, makeup, picture, regions, head):
     makeup, light = makeup.float(), regions.light
     own = change_basis((picture.float() + 1) / 2, LUMA_CHROMA)
     differences = (maps[:, 3:6], maps[:, 6:9], maps[:, 9:12])
-    wash = sum(gates[:, 3 * i:3 * i + 3] * change_basis(d, LUMA_CHROMA) for i, d in enumerate(differences))
+    wash = sum(SHARES[i] * gates[:, 3 * i:3 * i + 3] * change_basis(d, LUMA_CHROMA) for i, d in enumerate(differences))
     shaded = change_basis(makeup[:, PAINT], LUMA_CHROMA) * (1 + SKIN_SHADING * (light.shading - 1))
     on_skin = gates[:, 9:12]
     wide = upsampled4(torch.cat([wash, on_skin * shaded, on_skin * makeup[:, OPACITY]], 1))
