@@ -41,7 +41,8 @@ train() {
   run train_makeup_encoder --pairs "$W/pairs" --out "$W/encoder" --warm-start "$W/first/last.pt" --steps "${ENCODER:-1200}"
   run train_ssat --pairs "$W/pairs" --out "$W/ssat" --warm-start "$W/encoder/last.pt" --steps "${SSAT:-5000}" --freeze-keys --rate 8e-4
   run train_ssat --pairs "$W/pairs" --out "$W/keys" --warm-start "$W/ssat/last.pt" --steps "${KEYS:-700}" --keys-only --rate 8e-4 --precision float32
-  LD_PRELOAD= run tune_int8 --checkpoint "$W/keys/last.pt" --pairs "$W/pairs" --out "$W/tuned" --steps "${TUNED:-600}" ${COUNT:+--calibrate 4}
+  run mean_of "$W/ssat/last.pt" "$W/keys/last.pt" --sharper 1.5 --out "$W/mean/last.pt"
+  LD_PRELOAD= run tune_int8 --checkpoint "$W/mean/last.pt" --pairs "$W/pairs" --out "$W/tuned" --steps "${TUNED:-600}" ${COUNT:+--calibrate 4}
 }
 
 judge() {
@@ -50,7 +51,7 @@ judge() {
     run export_face $network --checkpoint "$W/${network/face_/}/last.pt" --landmarks "$W/landmarks" --noface "$data/noface" \
       --models "$models" --fixtures "$fixtures" --keep "$kept" ${COUNT:+--count 4}
   done
-  run export_ssat --checkpoint "$W/keys/last.pt" --tuned "$W/tuned/last.pt" --pairs "$W/pairs" --models "$models" --fixtures "$fixtures" --keep "$kept/ssat_live.safetensors" ${COUNT:+--count 4}
+  run export_ssat --checkpoint "$W/mean/last.pt" --tuned "$W/tuned/last.pt" --pairs "$W/pairs" --models "$models" --fixtures "$fixtures" --keep "$kept/ssat_live.safetensors" ${COUNT:+--count 4}
   local binary=${BINARY:-../.build/release/ssat-live}
   [ -n "${BINARY:-}" ] || (cd .. && swift build -c release)
   run evaluate --prepared "$W/prepared" --unlabelled "$W/unlabelled" --binary "$binary" --count "$count"

@@ -28,7 +28,9 @@ for steps in 2 3; do
     --spatial-profile 1 --adversarial 0.1 --cycle 1 --self-reconstruction 1 --steadiness 20
   run train_ssat --pairs "$work/pairs" --shards 0 --out "$work/decoder" --warm-start "$work/encoder/last.pt" --steps $steps --batch 2 --freeze-encoders
   run train_ssat --pairs "$work/pairs" --shards 0 --out "$work/keys" --warm-start "$work/encoder/last.pt" --steps $steps --batch 2 --keys-only --precision float32
-  run tune_int8 --checkpoint "$work/encoder/last.pt" --pairs "$work/pairs" --calibrate 4 --out "$work/tuned" --steps $steps
+  run train_ssat --pairs "$work/pairs" --shards 0 --out "$work/residual" --warm-start "$work/encoder/last.pt" --steps $steps --batch 2 --residual-only
+  run mean_of "$work/encoder/last.pt" "$work/residual/last.pt" --sharper 1.5 --out "$work/mean/last.pt"
+  run tune_int8 --checkpoint "$work/mean/last.pt" --pairs "$work/pairs" --calibrate 4 --out "$work/tuned" --steps $steps
 done
 for part in correspondence semantic_loss uv_features painted_pairs; do
   run train_ssat --pairs "$work/pairs" --shards 0 --out "$work/runs/without_$part" --without $part --steps 1 --batch 2 --precision float32
@@ -38,7 +40,7 @@ run ablate --prepared "$work/prepared" --pairs "$work/pairs" --runs "$work/runs"
 run curves --out "$work/curves.svg" --panel "Zones: with the keys=$work/ssat/log.csv, without=$work/runs/without_uv_features/log.csv"
 mkdir -p "$work/models" "$work/fixtures"
 run export_mesh "$work/models"
-run export_ssat --checkpoint "$work/encoder/last.pt" --tuned "$work/tuned/last.pt" --pairs "$work/pairs" --count 4 --models "$work/models" --fixtures "$work/fixtures" --keep "$work/ssat.safetensors"
+run export_ssat --checkpoint "$work/mean/last.pt" --tuned "$work/tuned/last.pt" --pairs "$work/pairs" --count 4 --models "$work/models" --fixtures "$work/fixtures" --keep "$work/ssat.safetensors"
 run export_ssat --checkpoint "$work/ssat.safetensors" --pairs "$work/pairs" --count 4 --models "$work/models" --fixtures "$work/fixtures" --keep "$work/ssat.safetensors"
 for network in face_detector face_mesh; do
   run export_face $network --checkpoint "$work/${network/face_/}/last.pt" --landmarks "$work/landmarks" --noface "$data/noface" --count 4 \

@@ -236,6 +236,7 @@ def main():
     arguments.add_argument("--freeze-keys", action="store_true", help="train the encoders of the reference and the decoder only")
     arguments.add_argument("--freeze-encoders", action="store_true", help="train the decoder only")
     arguments.add_argument("--keys-only", action="store_true", help="train feature fusion and the softmax's temperature only; in float32, for bfloat16 rounds the warped coordinates")
+    arguments.add_argument("--residual-only", action="store_true", help="train what the decoder adds to the gated colours only")
     arguments.add_argument("--network", choices=("ssat_live", "two_input"), default="ssat_live", help="two_input: the baseline without correspondence")
     arguments.add_argument("--without", action="append", choices=ABLATIONS, default=[], help="ablation: train without this part (repeatable)")
     for name in FURTHER_LOSSES:
@@ -259,12 +260,12 @@ def main():
         step, average, elapsed = state["step"], state["average"], state["elapsed"]
     elif o.warm_start:
         network.load_state_dict(widen(weights(o.warm_start, from_notebook)))
-    freeze = {"freeze_keys": o.freeze_keys, "freeze_encoders": o.freeze_encoders, "freeze_all_but_keys": o.keys_only}
+    freeze = {"freeze_keys": o.freeze_keys, "freeze_encoders": o.freeze_encoders, "freeze_all_but_keys": o.keys_only, "freeze_all_but_residual": o.residual_only}
     freeze = [name for name, wanted in freeze.items() if wanted]
     if not state and not freeze and o.network == "ssat_live":
         centre_keys(network, pairs)
     if len(freeze) > 1:
-        arguments.error("one of --freeze-keys, --freeze-encoders, --keys-only")
+        arguments.error("one of --freeze-keys, --freeze-encoders, --keys-only, --residual-only")
     for name in freeze:
         getattr(network, name)()
     if average is None:

@@ -339,6 +339,13 @@ class SSATLive(nn.Module):
         self.frozen = (self.content_encoder, self.semantic_encoder, self.makeup_encoder, self.makeup_projection, self.decoder)
         self.train(self.training)
 
+    def freeze_all_but_residual(self):
+        """What the decoder adds at full size to the colours behind their gates alone learns: the gates, once closed, would not come back."""
+        decoder = self.decoder
+        self.freeze_encoders()
+        self.frozen += (self.feature_fusion, decoder.input, decoder.block1, decoder.gate)
+        self.train(self.training)
+
     def train(self, mode=True):
         super().train(mode)
         for part in self.frozen:
