@@ -30,7 +30,7 @@ for steps in 2 3; do
   run train_ssat --pairs "$work/pairs" --shards 0 --out "$work/keys" --warm-start "$work/encoder/last.pt" --steps $steps --batch 2 --keys-only --precision float32
   run train_ssat --pairs "$work/pairs" --shards 0 --out "$work/residual" --warm-start "$work/encoder/last.pt" --steps $steps --batch 2 --residual-only
   run mean_of "$work/encoder/last.pt" "$work/residual/last.pt" --sharper 1.5 --out "$work/mean/last.pt"
-  run tune_int8 --checkpoint "$work/mean/last.pt" --pairs "$work/pairs" --calibrate 4 --out "$work/tuned" --steps $steps
+  run tune_int8 --checkpoint "$work/mean/last.pt" --warm-start checkpoints/ssat_live.safetensors --pairs "$work/pairs" --calibrate 4 --out "$work/tuned" --steps $steps
 done
 for part in correspondence semantic_loss uv_features painted_pairs; do
   run train_ssat --pairs "$work/pairs" --shards 0 --out "$work/runs/without_$part" --without $part --steps 1 --batch 2 --precision float32

@@ -195,7 +195,7 @@ static void paint_pixel(const float *wide, const uint8_t *rgb, const float *head
     sum[k] = skin + (lips - skin) * lip;
   }
   times(to_rgb, sum, o);
-  for (int k = 0; k < 3; k++) o[k] += head[k * 4];
+  for (int k = 0; k < 3; k++) o[k] += head[k * 4] * (1 - lip);
 }
 
 // From the first column of a row that has weight to the last.

@@ -272,7 +272,8 @@ def main():
     if confusion.any():
         figures.values["parsing, mean IoU"] = [float(overlap[confusion.sum(1) > 0].mean())]
     print(report(figures))
-    print("\nIoU by class:", np.round(overlap, 3).tolist(), "\nno face found in", int(sum(figures.values["no face found"])), "of", len(figures.values["no face found"]))
+    missed = figures.values.get("no face found", [])
+    print("\nIoU by class:", np.round(overlap, 3).tolist(), "\nno face found in", int(sum(missed)), "of", len(missed))
     if o.json:
         Path(o.json).write_text(json.dumps({k: figures.median(k) for k in figures.values}, indent=1))
 

@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 
 from .checkpoint import save
-from .export_ssat import calibrated, change, fingerprint, inputs, loaded
+from .export_ssat import calibrated, change, fingerprint, inputs, loaded, tuned_layers
 from .graph import FloatGraph, LearningInt8Graph
 from .losses.reconstruction import zone_loss
 from .networks.ssat_live import LIP_PAINT, OPACITY, PAINT, SSATLive, colours
@@ -77,6 +77,18 @@ def losses(network, exact, learning, batch):
     return terms
 
 
+def carry_over(learning, kept, ranges):
+    """Starts from what was tuned of an earlier checkpoint, where the layers are still that one's; how many are. `kept`: its float weights, the tuned
+    ones beside them, as the export keeps them."""
+    before = SSATLive().eval().requires_grad_(False)
+    before.load_state_dict(loaded(kept)[0])
+    untuned = LearningInt8Graph(before, ranges).state()
+    tuned = tuned_layers(Path(kept).with_suffix(".tuned.safetensors"), FloatGraph(before))
+    same = {k for k, pair in learning.state().items() if all(torch.allclose(a, b, rtol=1e-3, atol=1e-6) for a, b in zip(pair, untuned[k]))}
+    learning.load({k: pair for k, pair in tuned.items() if k in same})
+    return len(same)
+
+
 def known_to_network(batch):
     """The labels that the network is given in the place of the exact ones."""
     return {k: batch.get(f"seen_{k}", v) for k, v in batch.items()}
@@ -91,6 +103,7 @@ def validate(network, exact, learning, pairs, count):
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--checkpoint", required=True, help="the float weights: last.pt of a training, or what was kept of one")
+    p.add_argument("--warm-start", help="an earlier float checkpoint that was kept with its tuned weights: layers that have not changed start from these")
     p.add_argument("--pairs", required=True)
     p.add_argument("--shards", default="0")
     p.add_argument("--validation-shard", default="9")
@@ -115,6 +128,8 @@ def main():
         learning.load(state["layers"]), optimizer.load_state_dict(state["optimizer"])
         step, elapsed = state["step"], state["elapsed"]
     else:
+        if o.warm_start:
+            print(carry_over(learning, o.warm_start, ranges), "layers were tuned before", flush=True)
         print(0, validate(network, exact, learning, held_out, 24), flush=True)
     random, log, last = np.random.default_rng(step + 1), open(out / "log.csv", "a", newline=""), time.time()
     while step < o.steps:

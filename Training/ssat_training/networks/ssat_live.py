@@ -274,7 +274,7 @@ def colours(makeup, picture, regions):
 
 def assemble(gates, maps, makeup, picture, regions, head):
     """The change of the picture from gates (0 to 1), colours, paint and the head's free residual. Differences of colour are as fine
-    as the 64 x 64 cells; paint takes on the grain of this face at 256 x 256. Lips wear their paint, whole, and nothing else: with gates of
+    as the 64 x 64 cells; paint takes on the grain of this face at 256 x 256. Lips wear their paint, whole, and nothing else, the residual neither: with gates of
     its own it was held back to half, and the other differences made up for that badly."""
     makeup, light = makeup.float(), regions.light
     own = change_basis((picture.float() + 1) / 2, LUMA_CHROMA)
@@ -286,7 +286,7 @@ def assemble(gates, maps, makeup, picture, regions, head):
     wash, paint, opacity = wide.split(3, 1)
     skin = wash + paint * (1 + SKIN_GRAIN * (light.grain - 1)) - opacity * own
     lips = laid_on(regions.lips[:, :1], regions.lips[:, 1:], 1 + LIP_GRAIN * (light.grain - 1), own)
-    return change_basis(skin + (lips - skin) * regions.lips_mask, RGB) + F.pixel_shuffle(head.float(), 2)
+    return change_basis(skin + (lips - skin) * regions.lips_mask, RGB) + F.pixel_shuffle(head.float(), 2) * (1 - regions.lips_mask)
 
 
 @dataclass
