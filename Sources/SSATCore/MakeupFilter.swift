@@ -257,7 +257,7 @@ public final class MakeupFilter: @unchecked Sendable {
     /// Moves all skin (face, ears, neck) by the difference of the two complexions.
     private func addTone(_ look: Look, _ recipe: Recipe, _ view: FaceView, _ buffers: Scratch) {
         guard let frame = view.meshFrame, let own = view.complexion else { return }
-        let share = 0.5 * recipe.tone * recipe.strength
+        let apart = look.complexion - own, share = 0.5 * recipe.tone * recipe.strength
         for i in 0..<256 * 256 {
             let k = view.parsing[i]
             let skin = k == FaceClass.skin.rawValue || k == FaceClass.nose.rawValue || k == FaceClass.earOrNeck.rawValue
@@ -265,8 +265,7 @@ public final class MakeupFilter: @unchecked Sendable {
         }
         soften(&buffers.weight, &buffers.soft, passes: 4)
         for i in 0..<256 * 256 where buffers.weight[i] > 0 {
-            let place = frame.place(column: (Float(i % 256) - 1.5) / 4, row: (Float(i / 256) - 1.5) / 4)
-            let shift = (look.complexion.colour(at: place, within: own) - own.colour(at: place, within: look.complexion)) * (share * buffers.weight[i])
+            let shift = apart.colour(at: frame.place(pixel: i)) * (share * buffers.weight[i])
             for c in 0..<3 { view.change[i * 3 + c] += shift[c] }
         }
     }

@@ -2,7 +2,7 @@
 
     python -m ssat_training.mean_of W/ssat/last.pt W/keys/last.pt --sharper 1.5 --out W/mean/last.pt
 
-`--share`: of the second. `--sharper`: factor on the softmax's temperature, whose keys the mean makes more alike (decision 0030).
+Of SSAT live or FaceMesh. `--share`: of the second. `--sharper`: factor on the softmax's temperature, whose keys the mean makes more alike (decision 0030).
 """
 import argparse
 import math
@@ -39,10 +39,13 @@ def main():
         average = mean(one, other, o.share)
     except ValueError as error:
         p.error(str(error))
+    is_ssat = "log_temperature" in average
     if o.sharper != 1:
+        if not is_ssat:
+            p.error("--sharper is for SSAT live: these have no temperature")
         average["log_temperature"] = average["log_temperature"] + math.log(o.sharper)
     Path(o.out).parent.mkdir(parents=True, exist_ok=True)
-    save(o.out, kind="ssat_live", without=(), average=average, step=0)
+    save(o.out, average=average, step=0, **({"kind": "ssat_live", "without": ()} if is_ssat else {}))
 
 
 if __name__ == "__main__":

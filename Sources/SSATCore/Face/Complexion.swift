@@ -11,11 +11,18 @@ package struct Complexion: Sendable, Equatable {
     /// Standard deviations from the mean that skin reaches; evenly spread it would be 1.73.
     private static let reach: Float = 1.7
 
-    /// The colour at a place of the mesh's frame, as far as both faces show skin: what one of them hides is as at the edge of it.
-    package func colour(at place: SIMD2<Float>, within other: Complexion) -> SIMD3<Float> {
-        let low = max(top, other.top), high = max(min(bottom, other.bottom), low)
-        let y = min(max(place.y, low), high), x = min(abs(place.x), side, other.side)
+    /// The colour at a place of the mesh's frame; where no skin was seen, that at the edge of what was.
+    package func colour(at place: SIMD2<Float>) -> SIMD3<Float> {
+        let y = min(max(place.y, top), bottom), x = min(abs(place.x), side)
         return middle + byHeight * y + byHeightSquared * (y * y) + bySideSquared * (x * x)
+    }
+
+    /// What the one has more than the other, as far as both show skin.
+    package static func - (one: Complexion, other: Complexion) -> Complexion {
+        let top = max(one.top, other.top)
+        return Complexion(
+            middle: one.middle - other.middle, byHeight: one.byHeight - other.byHeight, byHeightSquared: one.byHeightSquared - other.byHeightSquared,
+            bySideSquared: one.bySideSquared - other.bySideSquared, top: top, bottom: max(min(one.bottom, other.bottom), top), side: min(one.side, other.side))
     }
 
     /// A step of `share` (0...1) towards `other`: what is measured anew every frame must not tremble.
@@ -40,13 +47,9 @@ package struct Complexion: Sendable, Equatable {
     package static func measure(average: [Float], classes: UnsafePointer<UInt8>, frame: MeshFrame, fit: inout LeastSquares) -> Complexion? {
         fit.reset()
         var weight: Float = 0, height: Float = 0, squares = SIMD2<Float>()
-        for cell in 0..<64 * 64 {
-            let share = Float(FaceColours.count(inCell: cell, classes, FaceClass.isSkin)) / 16
-            guard share > 0 else { continue }
-            let place = frame.place(column: Float(cell % 64), row: Float(cell / 64))
-            fit.add(
-                SIMD4(1, place.y, place.y * place.y, place.x * place.x),
-                SIMD3(average[cell * 3], average[cell * 3 + 1], average[cell * 3 + 2]), weight: share)
+        FaceColours.forEachSkinCell(average, classes) { cell, colour, share in
+            let place = frame.place(cell: cell)
+            fit.add(SIMD4(1, place.y, place.y * place.y, place.x * place.x), colour, weight: share)
             weight += share
             height += share * place.y
             squares += share * place * place

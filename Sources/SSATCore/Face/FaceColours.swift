@@ -38,12 +38,21 @@ package struct FaceColours: Sendable, Equatable {
     /// Mean colour of skin and nose, each 64x64 cell weighted by its share of skin.
     private static func skinColour(_ average: [Float], _ classes: UnsafePointer<UInt8>) -> SIMD3<Float> {
         var sum = SIMD3<Float>(repeating: 0), total: Float = 0
-        for cell in 0..<64 * 64 {
-            let count = Self.count(inCell: cell, classes, FaceClass.isSkin)
-            sum += SIMD3(average[cell * 3], average[cell * 3 + 1], average[cell * 3 + 2]) * Float(count)
-            total += Float(count)
+        forEachSkinCell(average, classes) { _, colour, share in
+            sum += colour * share
+            total += share
         }
         return total > 0 ? sum / total : SIMD3(repeating: 0)
+    }
+
+    /// Calls `body` with every 64x64 cell that shows skin or nose, its colour in `average`, and its share of skin, over 0 to 1.
+    static func forEachSkinCell(
+        _ average: [Float], _ classes: UnsafePointer<UInt8>, _ body: (_ cell: Int, _ colour: SIMD3<Float>, _ share: Float) -> Void
+    ) {
+        for cell in 0..<64 * 64 {
+            let count = count(inCell: cell, classes, FaceClass.isSkin)
+            if count > 0 { body(cell, SIMD3(average[cell * 3], average[cell * 3 + 1], average[cell * 3 + 2]), Float(count) / 16) }
+        }
     }
 
     /// How many of the 4x4 pixels of a 64x64 cell are of a kind.

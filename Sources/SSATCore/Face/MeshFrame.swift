@@ -21,6 +21,11 @@ package struct MeshFrame: Sendable {
         origin = plane(terms.0) - plane(terms.1) - plane(terms.2)
     }
 
-    /// - Parameters: in cells of the 64x64 grid.
-    package func place(column: Float, row: Float) -> SIMD2<Float> { origin + perColumn * column + perRow * row }
+    /// Of the middle of a cell of the 64x64 grid.
+    package func place(cell: Int) -> SIMD2<Float> { place(column: Float(cell % 64), row: Float(cell / 64)) }
+
+    /// Of a pixel of the 256x256 crop.
+    func place(pixel: Int) -> SIMD2<Float> { place(column: (Float(pixel % 256) - 1.5) / 4, row: (Float(pixel / 256) - 1.5) / 4) }
+
+    private func place(column: Float, row: Float) -> SIMD2<Float> { origin + perColumn * column + perRow * row }
 }

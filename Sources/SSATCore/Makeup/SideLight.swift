@@ -23,12 +23,10 @@ package struct SideLight: Sendable {
     package init?(average: [Float], classes: UnsafePointer<UInt8>, frame: MeshFrame, fit: inout LeastSquares) {
         fit.reset()
         var weight: Float = 0
-        for cell in 0..<64 * 64 {
-            let share = Float(FaceColours.count(inCell: cell, classes, FaceClass.isSkin)) / 16
-            guard share > 0 else { continue }
-            let place = frame.place(column: Float(cell % 64), row: Float(cell / 64))
+        FaceColours.forEachSkinCell(average, classes) { cell, colour, share in
+            let place = frame.place(cell: cell)
             var light = SIMD3<Float>()
-            for c in 0..<3 { light[c] = log((average[cell * 3 + c] + 1) / 2 + Self.dark) }
+            for c in 0..<3 { light[c] = log((colour[c] + 1) / 2 + Self.dark) }
             fit.add(SIMD4(1, place.y, place.x * place.x, place.x), light, weight: share)
             weight += share
         }
@@ -41,7 +39,7 @@ package struct SideLight: Sendable {
     package func takeOff(_ crop: inout [UInt8]) {
         let most = SIMD3(repeating: Self.most), dark = Self.dark
         for i in 0..<256 * 256 {
-            let x = min(max(frame.place(column: (Float(i % 256) - 1.5) / 4, row: (Float(i / 256) - 1.5) / 4).x, -1), 1)
+            let x = min(max(frame.place(pixel: i).x, -1), 1)
             let light = pointwiseMin(pointwiseMax(perSide * x, -most), most) * Self.share
             for c in 0..<3 {
                 let value = (Float(crop[i * 3 + c]) / 255 + dark) * exp(-light[c]) - dark

@@ -65,7 +65,6 @@ package final class FaceDetector: @unchecked Sendable {
             try b.convolution("head16", n16, activation: .none, floatOutput: true),
             try b.convolution("head32", c32, activation: .none, floatOutput: true),
         ]
-        _ = b.endStage()
         network = b.build()
     }
 

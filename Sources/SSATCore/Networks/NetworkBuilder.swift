@@ -36,7 +36,7 @@ package struct NetworkBuilder {
     }
 
     /// Ends a stage: the steps since the one before, which are run together. What a stage reads of an earlier one stays as it was made, however often
-    /// the later one runs; everything else lasts until its last reader only.
+    /// the later one runs; everything else lasts until its last reader only. A network that is run whole needs none.
     package mutating func endStage() -> Range<Int> {
         stages.append((stages.last?.upperBound ?? 0)..<planned.count)
         return stages[stages.count - 1]
