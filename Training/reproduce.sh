@@ -6,7 +6,7 @@
 #   Training/reproduce.sh judge     exports over ../Models, builds, and prints every table of docs/quality.md
 #
 # W: where all of it goes (15 GB). PYTHON: with requirements.txt. The steps are those of README.md; smaller ones to try the script:
-#   W=/tmp/try LIMIT=200 PAIRS=12 HELD_OUT_PAIRS=8 DETECTOR=2 MESH=2 FIRST=2 ENCODER=2 SSAT=2 KEYS=2 TUNED=2 COUNT=2 MODELS=/tmp/models BINARY=... Training/reproduce.sh train
+#   W=/tmp/try LIMIT=200 PAIRS=12 HELD_OUT_PAIRS=8 DETECTOR=2 MESH=2 FIRST=2 ENCODER=2 PAINT=2 SSAT=2 KEYS=2 TUNED=2 COUNT=2 MODELS=/tmp/models BINARY=... Training/reproduce.sh train
 set -euo pipefail
 cd "$(dirname "$0")"
 W=${W:-$PWD/../../reproduced}
@@ -36,6 +36,8 @@ train() {
   done
   once pairs_9 pairs --prepared "$W/prepared" --out "$W/pairs" --shard 9 --count "${HELD_OUT_PAIRS:-256}" --held-out
   for shard in 0 1 9; do once seen_$shard seen_pairs --pairs "$W/pairs" --shard $shard --checkpoint "$W/mesh/last.pt"; done
+  once textures painted_textures --prepared "$W/prepared,$W/unlabelled" --out "$W/textures" ${PAINT:+--looks 500}
+  run train_paint_estimator --textures "$W/textures" --out "$W/paint" --steps "${PAINT:-8000}" --hours 100
   # The makeup encoder learns apart once the encoders that it reads have learned something; then all, with the keys left alone.
   run train_ssat --pairs "$W/pairs" --out "$W/first" --steps "${FIRST:-2500}"
   run train_makeup_encoder --pairs "$W/pairs" --out "$W/encoder" --warm-start "$W/first/last.pt" --steps "${ENCODER:-1200}"
@@ -52,6 +54,7 @@ judge() {
       --models "$models" --fixtures "$fixtures" --keep "$kept" ${COUNT:+--count 4}
   done
   run export_ssat --checkpoint "$W/mean/last.pt" --tuned "$W/tuned/last.pt" --pairs "$W/pairs" --models "$models" --fixtures "$fixtures" --keep "$kept/ssat_live.safetensors" ${COUNT:+--count 4}
+  run export_paint --checkpoint "$W/paint/last.pt" --models "$models" --fixtures "$fixtures" --keep "$kept"
   local binary=${BINARY:-../.build/release/ssat-live}
   [ -n "${BINARY:-}" ] || (cd .. && swift build -c release)
   run evaluate --prepared "$W/prepared" --unlabelled "$W/unlabelled" --binary "$binary" --count "$count"

@@ -99,9 +99,8 @@ enum { COLOURS = 18, DIFFERENCE = 3, RELATIVE = 6, SOFT = 9, SKIN_PAINT = 12, LI
 
 // How far the face's own light shows on paint: its grain (on skin, on lips), its shading (on skin).
 static const float skin_grain = 0.7f, lip_grain = 0.9f, skin_shading = 0.5f;
-// How much of what its gates let through of a difference of colour comes about: of the plain one, of that relative to the tone, of the softened one
-// (docs/decisions/0035).
-static const float shares[3] = {1.15f, 0.65f, 0.65f};
+// How much of what its gates let through of the difference of colour comes about (docs/decisions/0036).
+static const float difference_share = 1.4f;
 
 static float shading_of(float around, float skin_luma) {
   return 1 + skin_shading * (clamped(around / (skin_luma < 0.05f ? 0.05f : skin_luma), 0.5f, 1.6f) - 1);
@@ -115,12 +114,51 @@ void ssat_luma_around(const float *average, float *around, float *scratch) {
   for (int pass = 0; pass < 4; pass++) ssat_soften(around, 64, scratch);
 }
 
+// Mean of `paint` (128x128x4) over a cell of 64x64.
+static void painted_cell(const float *paint, int y, int x, float worn[4]) {
+  const float *above = paint + (2 * y * 128 + 2 * x) * 4, *below = above + 128 * 4;
+  for (int k = 0; k < 4; k++) worn[k] = (above[k] + above[4 + k] + below[k] + below[4 + k]) * 0.25f;
+}
+
+// Further apart than this, two neighbouring cells are on both sides of an edge, where one part of the face hides another.
+static const float apart_in_uv = 0.12f;
+
+// UV coordinates between those of four cells, of which some may be off the mesh; false where all are.
+static bool between_uv(const float *uv, place p, float o[2]) {
+  const float *corners[4] = {uv + (p.y0 * 64 + p.x0) * 2, uv + (p.y0 * 64 + p.x1) * 2, uv + (p.y1 * 64 + p.x0) * 2, uv + (p.y1 * 64 + p.x1) * 2};
+  float shares[4] = {(1 - p.fx) * (1 - p.fy), p.fx * (1 - p.fy), (1 - p.fx) * p.fy, p.fx * p.fy}, total = 0, most = 0;
+  const float *nearest = uv;
+  for (int k = 0; k < 4; k++)
+    if (corners[k][0] >= 0 && shares[k] > most) most = shares[k], nearest = corners[k];
+  if (most == 0) return false;
+  o[0] = o[1] = 0;
+  for (int k = 0; k < 4; k++) {
+    const float *c = corners[k];
+    if (c[0] < 0 || fabsf(c[0] - nearest[0]) > apart_in_uv || fabsf(c[1] - nearest[1]) > apart_in_uv) continue;
+    o[0] += shares[k] * c[0], o[1] += shares[k] * c[1], total += shares[k];
+  }
+  o[0] /= total, o[1] /= total;
+  return true;
+}
+
+void ssat_lay_paint(const float *texture, const float *uv, float *paint) {
+  for (int y = 0; y < 128; y++)
+    for (int x = 0; x < 128; x++) {
+      float *o = paint + (y * 128 + x) * 4, at[2];
+      // The middle of a 2x2 block, in cells whose pixels are 4 x + 1.
+      if (between_uv(uv, place_of((float)x * 0.5f - 0.125f, (float)y * 0.5f - 0.125f, 64), at))
+        between(texture, 64, 4, place_of(at[0] * 64 - 0.5f, at[1] * 64 - 0.5f, 64), o);
+      else
+        memset(o, 0, 4 * sizeof(float));
+    }
+}
+
 void ssat_colour_maps(const float *average, const float *warped, const float *paint, const uint8_t *skin, const float *lips,
                       const float *around, const ssat_regions *regions, float *colours, float *scratch) {
   float *one = scratch, *two = scratch + 64 * 64 * 4, on_lips[3];
   times(to_luma_chroma, regions->lip_paint + 1, on_lips);
   for (int32_t i = 0; i < 64 * 64; i++) {
-    float *o = colours + i * COLOURS, own[3], own_luma_chroma[3], on_skin[3];
+    float *o = colours + i * COLOURS, own[3], own_luma_chroma[3];
     for (int c = 0; c < 3; c++) {
       o[c] = warped[i * 3 + c];
       o[DIFFERENCE + c] = (warped[i * 3 + c] - average[i * 3 + c]) * 0.5f;
@@ -130,10 +168,11 @@ void ssat_colour_maps(const float *average, const float *warped, const float *pa
     }
     one[i * 4 + 3] = skin[i] ? 1 : 0;
     times(to_luma_chroma, own, own_luma_chroma);
-    times(to_luma_chroma, paint + i * 4 + 1, on_skin);
+    float worn[4];
+    painted_cell(paint, i / 64, i % 64, worn);
     float shading = shading_of(around[i], regions->skin_luma);
     for (int c = 0; c < 3; c++) {
-      o[SKIN_PAINT + c] = on_skin[c] * shading - paint[i * 4] * own_luma_chroma[c];
+      o[SKIN_PAINT + c] = worn[1 + c] * shading - worn[0] * own_luma_chroma[c];
       o[LIP_PAINT + c] = (on_lips[c] - regions->lip_paint[0] * own_luma_chroma[c]) * lips[i];
     }
   }
@@ -147,23 +186,16 @@ void ssat_colour_maps(const float *average, const float *warped, const float *pa
 
 static float sigmoid(float x) { return 1 / (1 + expf(-x)); }
 
-// What is interpolated to the picture's size, in luma and chroma: the gated differences of colour; the gated paint under the face's
-// shading, and its gated opacity; then the luma around. Padded for vectors.
-enum { WIDE_PAINT = 3, WIDE_OPACITY = 6, WIDE_AROUND = 9, WIDE = 12 };
+// What is interpolated to the picture's size: the gated difference of colour in luma and chroma, the face's shading, the luma around. Padded for vectors.
+enum { WIDE_SHADING = 3, WIDE_AROUND = 4, WIDE = 8 };
 
-static void gate_colours(const float *gate, const float *colours, const float *paint, float around, float skin_luma, float *wide) {
-  float part[3], shading = shading_of(around, skin_luma);
+static void gate_colours(const float *gate, const float *colours, float around, float skin_luma, float *wide) {
+  float difference[3];
   memset(wide, 0, WIDE * sizeof(float));
-  for (int k = 0; k < 3; k++) {
-    times(to_luma_chroma, colours + DIFFERENCE + 3 * k, part);
-    for (int i = 0; i < 3; i++) wide[i] += shares[k] * sigmoid(gate[3 * k + i]) * part[i];
-  }
-  times(to_luma_chroma, paint + 1, part);
-  for (int i = 0; i < 3; i++) {
-    float open = sigmoid(gate[9 + i]);
-    wide[WIDE_PAINT + i] = open * part[i] * shading;
-    wide[WIDE_OPACITY + i] = open * paint[0];
-  }
+  times(to_luma_chroma, colours + DIFFERENCE, difference);
+  // To the face as it is with the paint on.
+  for (int i = 0; i < 3; i++) wide[i] = difference_share * sigmoid(gate[i]) * (difference[i] - colours[SKIN_PAINT + i]);
+  wide[WIDE_SHADING] = shading_of(around, skin_luma);
   wide[WIDE_AROUND] = around;
 }
 
@@ -181,16 +213,16 @@ static void active_cells(const float *weight, uint8_t active[64 * 64]) {
     }
 }
 
-// One pixel: `wide` interpolated there, its colour in bytes, the head's residual, and how much of it is lips.
-static void paint_pixel(const float *wide, const uint8_t *rgb, const float *head, float lip, const float on_lips[3], float lip_opacity,
+// One pixel: `wide` and the paint interpolated there, its colour in bytes, the head's residual, and how much of it is lips.
+static void paint_pixel(const float *wide, const float worn[4], const uint8_t *rgb, const float *head, float lip, const float on_lips[3], float lip_opacity,
                         float *o) {
   float own[3] = {(float)rgb[0] / 255, (float)rgb[1] / 255, (float)rgb[2] / 255}, own_luma_chroma[3], sum[3];
   times(to_luma_chroma, own, own_luma_chroma);
   float around = wide[WIDE_AROUND] < 0.02f ? 0.02f : wide[WIDE_AROUND];
   float grain = clamped(own_luma_chroma[0] / around, 0.5f, 1.8f) - 1;
-  float on_skin = 1 + skin_grain * grain, light = 1 + lip_grain * grain;
+  float on_skin = wide[WIDE_SHADING] * (1 + skin_grain * grain), light = 1 + lip_grain * grain;
   for (int k = 0; k < 3; k++) {
-    float skin = wide[k] + wide[WIDE_PAINT + k] * on_skin - wide[WIDE_OPACITY + k] * own_luma_chroma[k];
+    float skin = wide[k] + worn[1 + k] * on_skin - worn[0] * own_luma_chroma[k];
     float lips = on_lips[k] * light - lip_opacity * own_luma_chroma[k];
     sum[k] = skin + (lips - skin) * lip;
   }
@@ -218,36 +250,49 @@ static void interpolate_row(const float *wide, int y, int first, int end, float 
   for (int i = cell_before(first) * WIDE; i < (cell_after(end - 1) + 1) * WIDE; i++) row[i] = above[i] * (1 - fy) + below[i] * fy;
 }
 
-static void widen(const float *gate, int32_t gate_row, int32_t gate_pixel, const float *colours, const float *paint, const float *around,
-                  float skin_luma, const float *weight, float *wide) {
+// The same of `paint`: pixel x of 256 lies between blocks (x + 1) / 2 - 1 and the next, a quarter or three from the former.
+static int block_before(int x) { return x < 1 ? 0 : (x + 1) / 2 - 1; }
+static int block_after(int x) { return (x + 1) / 2 > 127 ? 127 : (x + 1) / 2; }
+static const float block_nearness[2] = {0.75f, 0.25f};
+
+static void interpolate_paint_row(const float *paint, int y, int first, int end, float *row) {
+  const float *above = paint + block_before(y) * 128 * 4, *below = paint + block_after(y) * 128 * 4;
+  float fy = block_nearness[y % 2];
+  for (int i = block_before(first) * 4; i < (block_after(end - 1) + 1) * 4; i++) row[i] = above[i] * (1 - fy) + below[i] * fy;
+}
+
+static void widen(const float *gate, int32_t gate_row, int32_t gate_pixel, const float *colours, const float *around, float skin_luma,
+                  const float *weight, float *wide) {
   uint8_t active[64 * 64];
   active_cells(weight, active);
   for (int i = 0; i < 64 * 64; i++)
     if (active[i])
-      gate_colours(gate + (ptrdiff_t)(i / 64) * gate_row + (ptrdiff_t)(i % 64) * gate_pixel, colours + i * COLOURS, paint + i * 4, around[i],
-                   skin_luma, wide + i * WIDE);
+      gate_colours(gate + (ptrdiff_t)(i / 64) * gate_row + (ptrdiff_t)(i % 64) * gate_pixel, colours + i * COLOURS, around[i], skin_luma, wide + i * WIDE);
 }
 
 CLONES void ssat_assemble_change(const float *gate, int32_t gate_row, int32_t gate_pixel, const float *head, int32_t head_row,
                                  int32_t head_pixel, const float *colours, const float *paint, const float *around, const uint8_t *rgb,
                                  const ssat_regions *regions, const float *lips_mask, const float *weight, float *wide, float *change) {
-  float on_lips[3], *row = wide + 64 * 64 * WIDE;
+  float on_lips[3], *row = wide + 64 * 64 * WIDE, *paint_row = row + 64 * WIDE;
   times(to_luma_chroma, regions->lip_paint + 1, on_lips);
-  widen(gate, gate_row, gate_pixel, colours, paint, around, regions->skin_luma, weight, wide);
+  widen(gate, gate_row, gate_pixel, colours, around, regions->skin_luma, weight, wide);
   memset(change, 0, (size_t)256 * 256 * 3 * sizeof(float));
   for (int y = 0; y < 256; y++) {
     int first, end;
     weighted_columns(weight + y * 256, &first, &end);
     if (first == end) continue;
     interpolate_row(wide, y, first, end, row);
+    interpolate_paint_row(paint, y, first, end, paint_row);
     for (int x = first; x < end; x++) {
       int i = y * 256 + x;
       if (weight[i] == 0) continue;
       const float *left = row + cell_before(x) * WIDE, *right = row + cell_after(x) * WIDE;
       const float *residual = head + (ptrdiff_t)(y / 2) * head_row + (ptrdiff_t)(x / 2) * head_pixel + (y % 2) * 2 + x % 2;
-      float fx = nearness[x % 4], here[WIDE], *o = change + i * 3;
+      const float *left_paint = paint_row + block_before(x) * 4, *right_paint = paint_row + block_after(x) * 4;
+      float fx = nearness[x % 4], px = block_nearness[x % 2], here[WIDE], worn[4], *o = change + i * 3;
       for (int k = 0; k < WIDE; k++) here[k] = left[k] * (1 - fx) + right[k] * fx;
-      paint_pixel(here, rgb + i * 3, residual, lips_mask[i], on_lips, regions->lip_paint[0], o);
+      for (int k = 0; k < 4; k++) worn[k] = left_paint[k] * (1 - px) + right_paint[k] * px;
+      paint_pixel(here, worn, rgb + i * 3, residual, lips_mask[i], on_lips, regions->lip_paint[0], o);
       for (int k = 0; k < 3; k++) o[k] *= weight[i];
     }
   }
@@ -268,7 +313,7 @@ CLONES void ssat_move_map(const float *map, int32_t size, int32_t channels, cons
                           float *output) {
   switch (channels) {
     case 12: return move_rows(map, size, 12, back, first, end, output);
-    case 4: return move_rows(map, size, 4, back, first, end, output);
+    case 3: return move_rows(map, size, 3, back, first, end, output);
     default: return move_rows(map, size, channels, back, first, end, output);
   }
 }

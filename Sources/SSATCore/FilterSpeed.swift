@@ -26,14 +26,14 @@ public struct FilterSpeed: Sendable {
         let count = 1300, channels = SymmetricCorrespondence.channels
         var random = SystemRandomNumberGenerator()
         func values() -> [Float] { (0..<count * channels).map { _ in .random(in: -0.2...0.2, using: &random) } }
-        return Look(keys: values(), values: values(), colours: FaceColours(), complexion: Complexion(), lipPaint: .zero)
+        return Look(keys: values(), values: values(), colours: FaceColours(), complexion: Complexion(), paint: .bare, lipPaint: .zero)
     }
 
     /// The invented crop's face, mesh and all, in the middle of a frame.
     fileprivate static func inventedFace(_ width: Int, _ height: Int) -> FaceView {
         let view = FaceView(), face = InventedCrop(positions: 1400)
         view.parsing = face.parsing
-        for cell in 0..<64 * 64 where face.weight[cell / 64 * 1024 + cell % 64 * 4] > 0 { view.uv[cell] = SIMD2(0.5, 0.5) }
+        view.uv = face.uv
         let scale = Float(height) / 360
         view.cropToFrame = Similarity(a: scale, b: 0, tx: Float(width) / 2 - 128 * scale, ty: Float(height) / 2 - 128 * scale)
         let middle = SIMD2(Float(width), Float(height)) / 2

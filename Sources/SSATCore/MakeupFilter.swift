@@ -234,7 +234,7 @@ public final class MakeupFilter: @unchecked Sendable {
         recipe.weigh(view, zones, into: &buffers.weight, scratch: &buffers.soft)
         if keepsPredictions { view.prediction = predictions.take() }
         network.encode(crop: view.crop, classes: view.parsing, uv: view.uvFeatures, for: buffers.weight, withMargin: keepsPredictions)
-        network.transfer(look, on: view.colours, weight: buffers.weight, change: &view.change, keeping: view.prediction)
+        network.transfer(look, on: view.colours, uv: view.uv, weight: buffers.weight, change: &view.change, keeping: view.prediction)
         if recipe.tone > 0 { addTone(look, recipe, view, buffers) }
     }
 
@@ -249,8 +249,8 @@ public final class MakeupFilter: @unchecked Sendable {
         prediction.limit(&ownScratch.weight, view.motion)
         prediction.move(view.motion, for: ownScratch.weight, into: moved)
         assembler.look(at: view.crop, classes: view.parsing, average: view.average)
-        assembler.lay(look, on: view.colours, warped: moved.warped, paint: moved.paint)
-        moved.withMaps { assembler.assemble(gate: $0, head: $1, paint: moved.paint, weight: ownScratch.weight, change: &view.change) }
+        assembler.lay(look, on: view.colours, warped: moved.warped, uv: moved.uv)
+        moved.withMaps { assembler.assemble(gate: $0, head: $1, weight: ownScratch.weight, change: &view.change) }
         if outfit.recipe.tone > 0 { addTone(look, outfit.recipe, view, ownScratch) }
     }
 
@@ -336,7 +336,7 @@ public final class MakeupFilter: @unchecked Sendable {
         let weight = [Float](repeating: 0, count: 256 * 256)
         return analysis.views.map { view in
             network.encode(crop: view.crop, classes: view.parsing, uv: view.uvFeatures, for: weight)
-            network.transfer(look, on: view.colours, weight: weight, change: &view.change)
+            network.transfer(look, on: view.colours, uv: view.uv, weight: weight, change: &view.change)
             return (0..<256 * 256 * 3).map { i in
                 let cell = i / (256 * 3) / 4 * 64 + i / 3 % 256 / 4
                 return UInt8(max(0, min(255, (network.warped[cell * 3 + i % 3] + 1) * 127.5)))

@@ -16,9 +16,9 @@ public struct NetworkSpeed: Sendable {
         let ssat = try SSAT(weights: Models.ssatLive(.int8), precision: .int8)
         (detector.team, mesh.team, ssat.team) = (team, team, team)
         let large = [UInt8](repeating: 120, count: 320 * 320 * 3), face = InventedCrop(positions: positions)
-        let (crop, parsing, uv, weight) = (face.crop, face.parsing, face.uv, face.weight)
+        let (crop, parsing, features, weight) = (face.crop, face.parsing, face.uvFeatures, face.weight)
         var faces: [Detection] = [], change = [Float](repeating: 0, count: 256 * 256 * 3)
-        ssat.encode(crop: crop, classes: parsing, uv: uv)
+        ssat.encode(crop: crop, classes: parsing, uv: features)
         let look = ssat.makeLook()
         return [
             NetworkSpeed(name: "FaceDetector", milliseconds: median(seconds) { detector.run(large, into: &faces) }),
@@ -26,10 +26,10 @@ public struct NetworkSpeed: Sendable {
             NetworkSpeed(
                 name: "SSAT live",
                 milliseconds: median(seconds) {
-                    ssat.encode(crop: crop, classes: parsing, uv: uv, for: weight)
-                    ssat.transfer(look, on: FaceColours(), weight: weight, change: &change)
+                    ssat.encode(crop: crop, classes: parsing, uv: features, for: weight)
+                    ssat.transfer(look, on: FaceColours(), uv: face.uv, weight: weight, change: &change)
                 }),
-            NetworkSpeed(name: "SSAT live, encoders", milliseconds: median(seconds) { ssat.encode(crop: crop, classes: parsing, uv: uv, for: weight) }),
+            NetworkSpeed(name: "SSAT live, encoders", milliseconds: median(seconds) { ssat.encode(crop: crop, classes: parsing, uv: features, for: weight) }),
         ]
     }
 

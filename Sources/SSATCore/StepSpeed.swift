@@ -30,7 +30,7 @@ public struct StepSpeed: Sendable {
         let detector = try FaceDetector(weights: Models.faceDetector(.int8), precision: .int8)
         let mesh = try FaceMesh(weights: Models.faceMesh(.int8), precision: .int8)
         let ssat = try SSAT(weights: Models.ssatLive(.int8), precision: .int8)
-        ssat.encode(crop: face.crop, classes: face.parsing, uv: face.uv, for: face.weight)
+        ssat.encode(crop: face.crop, classes: face.parsing, uv: face.uvFeatures, for: face.weight)
         return detector.network.time("FaceDetector", nil, rounds) + mesh.network.time("FaceMesh", nil, rounds)
             + ssat.network.time("SSAT live", [ssat.encoding, ssat.decoding], rounds)
     }
@@ -40,19 +40,22 @@ public struct StepSpeed: Sendable {
 /// cell has a place of its own on the mesh, so that it finds its own in the reference, as in a real face.
 struct InventedCrop {
     let crop: [UInt8], parsing: [UInt8], weight: [Float]
-    var uv = [Float](repeating: 0, count: 64 * 64 * 13)
+    var uvFeatures = [Float](repeating: 0, count: 64 * 64 * 13)
+    /// Where its cells lie on the mesh; negative outside.
+    let uv: [SIMD2<Float>]
 
     init(positions: Int) {
         var random = SystemRandomNumberGenerator()
         crop = (0..<256 * 256 * 3).map { _ in .random(in: 90...160, using: &random) }
-        for cell in 0..<64 * 64 {
-            MeshRasterizer.writeFeatures(of: SIMD2(Float(cell % 64), Float(cell / 64)) / 63, &uv[cell * 13])
-        }
+        let places = (0..<64 * 64).map { (cell: Int) -> SIMD2<Float> in SIMD2(Float(cell % 64), Float(cell / 64)) / 63 }
+        for cell in 0..<64 * 64 { MeshRasterizer.writeFeatures(of: places[cell], &uvFeatures[cell * 13]) }
         let across = (Double(positions) / (.pi * 1.4)).squareRoot()
         parsing = (0..<256 * 256).map { pixel in
             let x = (Double(pixel % 256 / 4) - 31.5) / across, y = (Double(pixel / 1024) - 31.5) / (1.4 * across)
             return (x * x + y * y < 1 ? FaceClass.skin : .background).rawValue
         }
         weight = parsing.map { $0 == FaceClass.skin.rawValue ? 1 : 0 }
+        let weight = weight
+        uv = places.indices.map { weight[$0 / 64 * 1024 + $0 % 64 * 4] > 0 ? places[$0] : SIMD2(-1, -1) }
     }
 }

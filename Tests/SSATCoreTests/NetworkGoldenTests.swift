@@ -1,3 +1,4 @@
+import CKernels
 import Foundation
 import TestSupport
 import Testing
@@ -81,6 +82,35 @@ struct NetworkGoldenTests {
         }
     }
 
+    /// A texture laid on a face by its mesh, as PyTorch does it: between cells, and beside the edge of the mesh.
+    @Test func paintIsLaidByTheMesh() throws {
+        let golden = try Self.golden("ssat_live"), pair = try GoldenPair(golden)
+        var paint = [Float](repeating: 0, count: 128 * 128 * 4)
+        pair.uv[0].withUnsafeBytes { ssat_lay_paint(pair.paint.skin.values, $0.bindMemory(to: Float.self).baseAddress!, &paint) }
+        let laid = Self.worst(try golden.floats(named: "paint", shape: [32, 32, 4])) { paint[($0 / 128 * 4 * 128 + $0 / 4 % 32 * 4) * 4 + $0 % 4] }
+        #expect(laid.error < 1e-5 && laid.range > 0.5)
+    }
+
+    /// From the pixels of a face on: unwrapped, and looked at.
+    @Test func paintEstimator() throws {
+        let golden = try Self.golden("paint_estimator"), texture = FaceTexture(mesh: try CanonicalMesh(Models.canonicalMesh()))
+        let uv = try golden.floats(named: "uv", shape: [64, 64, 2]), landmarks = try golden.floats(named: "landmarks", shape: [478, 2])
+        texture.unwrap(
+            crop: try golden.uint8s(named: "picture", shape: [256, 256, 3]), classes: try golden.uint8s(named: "classes", shape: [256, 256]),
+            uv: (0..<64 * 64).map { SIMD2(uv[$0 * 2], uv[$0 * 2 + 1]) }, landmarks: (0..<478).map { SIMD2(landmarks[$0 * 2], landmarks[$0 * 2 + 1]) })
+        let shows = try golden.uint8s(named: "shows", shape: [64, 64, 2])
+        #expect((0..<64 * 64).allSatisfy { texture.showsSkin[$0] == (shows[$0 * 2] == 1) && texture.showsLips[$0] == (shows[$0 * 2 + 1] == 1) })
+        #expect(texture.showsSkin.contains(true) && texture.showsLips.contains(true))
+        let colours = Self.worst(try golden.floats(named: "colours", shape: [64, 64, 3])) { texture.colours[$0 / 3][$0 % 3] }
+        #expect(colours.error < 1e-5)
+        let estimator = try PaintEstimator(weights: Models.paintEstimator())
+        estimator.run(texture)
+        let scores = Self.worst(try golden.floats(named: "scores", shape: [16, 16, 8])) {
+            estimator.score($0 / (16 * 8) * 4 * 64 + $0 / 8 % 16 * 4, $0 % 8)
+        }
+        #expect(scores.error <= 1e-3 * scores.range)
+    }
+
     @Test(arguments: levels) func ssatInt8(level: InstructionSet) throws { try checkSSAT(.int8, level, tolerance: 1e-6) }
 
     @Test func ssatFloat() throws { try checkSSAT(.f32, .reference, tolerance: 1e-3) }
@@ -108,28 +138,24 @@ struct NetworkGoldenTests {
             network.rawHead($0 / (32 * 12) * 4, $0 / 12 % 32 * 4, $0 % 12)
         }
         #expect(head.error <= tolerance * max(head.range, 0.1))
-        let gate = Self.worst(try golden.floats(named: "\(kind).gate", shape: [32, 32, 12])) {
-            network.rawGate($0 / (32 * 12) * 2, $0 / 12 % 32 * 2, $0 % 12)
+        let gate = Self.worst(try golden.floats(named: "\(kind).gate", shape: [32, 32, 3])) {
+            network.rawGate($0 / (32 * 3) * 2, $0 / 3 % 32 * 2, $0 % 3)
         }
         #expect(gate.error <= tolerance * gate.range)
     }
 
     /// A frame shared by several threads comes out as by one, to the bit: networks, correspondence and all.
     @Test(arguments: [2, 3, 5]) func teamsGiveTheSameBits(count: Int) throws {
-        let golden = try Self.golden("ssat_live")
-        let crops = try ["a", "b"].map { try golden.uint8s(named: "crop_\($0)", shape: nil) }
-        let classes = try ["a", "b"].map { try golden.uint8s(named: "parsing_\($0)", shape: nil) }
-        let uv = try ["a", "b"].map { try golden.floats(named: "uv_features_\($0)", shape: nil) }
+        let pair = try GoldenPair(Self.golden("ssat_live"))
         let weight = [Float](repeating: 1, count: 256 * 256)
         func transfer(_ team: WorkerTeam?) throws -> [Float] {
             let network = try SSAT(weights: Models.ssatLive(.int8), precision: .int8)
             network.team = team
-            network.encode(crop: crops[1], classes: classes[1], uv: uv[1])
-            let look = network.makeLook()
+            let look = pair.look(by: network)
             var change = [Float](repeating: 0, count: 256 * 256 * 3)
             for _ in 0..<5 {
-                network.encode(crop: crops[0], classes: classes[0], uv: uv[0])
-                network.transfer(look, on: network.faceColours, weight: weight, change: &change)
+                pair.encode(0, by: network)
+                network.transfer(look, on: network.faceColours, uv: pair.uv[0], weight: weight, change: &change)
             }
             return change
         }
@@ -139,17 +165,13 @@ struct NetworkGoldenTests {
 
     /// Only what a weight wants is computed, on memory that holds other faces: where there is weight, the change is the same to the bit.
     @Test(arguments: [1, 3]) func whatIsWantedComesOutTheSame(threads: Int) throws {
-        let golden = try Self.golden("ssat_live")
-        let crops = try ["a", "b"].map { try golden.uint8s(named: "crop_\($0)", shape: nil) }
-        let classes = try ["a", "b"].map { try golden.uint8s(named: "parsing_\($0)", shape: nil) }
-        let uv = try ["a", "b"].map { try golden.floats(named: "uv_features_\($0)", shape: nil) }
+        let pair = try GoldenPair(Self.golden("ssat_live"))
         let whole = try SSAT(weights: Models.ssatLive(.int8), precision: .int8)
         // As a filter has them: without the makeup encoder, and sharing weights.
         let first = try SSAT(weights: Models.ssatLive(.int8), precision: .int8, makesLooks: false)
         let limited = SSAT(sharingWeightsOf: first)
         limited.team = threads > 1 ? WorkerTeam(count: threads) : nil
-        whole.encode(crop: crops[1], classes: classes[1], uv: uv[1])
-        let look = whole.makeLook()
+        let look = pair.look(by: whole)
         var random = Seeded(state: 11)
         for round in 0..<16 {
             // A face somewhere in the crop, often cut off by its edge; what is beside it is taken for background.
@@ -160,17 +182,17 @@ struct NetworkGoldenTests {
                 return dx * dx + dy * dy < 1
             }
             let side = round % 2
-            let part = zip(classes[side], inside).map { $1 ? $0 : FaceClass.background.rawValue }
+            let part = zip(pair.classes[side], inside).map { $1 ? $0 : FaceClass.background.rawValue }
             let weight = inside.map { $0 && round != 5 ? Float.random(in: 0...1, using: &random) : 0 }
             var changes = [[Float]](repeating: [Float](repeating: -1, count: 256 * 256 * 3), count: 2)
-            whole.encode(crop: crops[side], classes: part, uv: uv[side])
-            whole.transfer(look, on: whole.faceColours, weight: weight, change: &changes[0])
-            limited.encode(crop: crops[side], classes: part, uv: uv[side], for: weight)
-            limited.transfer(look, on: whole.faceColours, weight: weight, change: &changes[1])
+            whole.encode(crop: pair.crops[side], classes: part, uv: pair.features[side])
+            whole.transfer(look, on: whole.faceColours, uv: pair.uv[side], weight: weight, change: &changes[0])
+            limited.encode(crop: pair.crops[side], classes: part, uv: pair.features[side], for: weight)
+            limited.transfer(look, on: whole.faceColours, uv: pair.uv[side], weight: weight, change: &changes[1])
             #expect(changes[0] == changes[1], "round \(round)")
             // Another face in the one that it shares with leaves it alone.
-            first.encode(crop: crops[1 - side], classes: classes[1 - side], uv: uv[1 - side], for: weight)
-            limited.transfer(look, on: whole.faceColours, weight: weight, change: &changes[1])
+            first.encode(crop: pair.crops[1 - side], classes: pair.classes[1 - side], uv: pair.features[1 - side], for: weight)
+            limited.transfer(look, on: whole.faceColours, uv: pair.uv[side], weight: weight, change: &changes[1])
             #expect(changes[0] == changes[1], "round \(round), again")
         }
     }
@@ -178,14 +200,10 @@ struct NetworkGoldenTests {
     /// What is kept of a prediction is the same whatever the memory that it was made in, or is kept in, held before: faces of several threads
     /// take turns there, and what a face that moves was made of beyond its edge differed from run to run.
     @Test(arguments: Precision.allCases) func keptPredictionsHoldNothingElse(precision: Precision) throws {
-        let golden = try Self.golden("ssat_live")
-        let crops = try ["a", "b"].map { try golden.uint8s(named: "crop_\($0)", shape: nil) }
-        let classes = try ["a", "b"].map { try golden.uint8s(named: "parsing_\($0)", shape: nil) }
-        let uv = try ["a", "b"].map { try golden.floats(named: "uv_features_\($0)", shape: nil) }
+        let pair = try GoldenPair(Self.golden("ssat_live"))
         let fresh = try SSAT(weights: Models.ssatLive(precision), precision: precision)
         let used = SSAT(sharingWeightsOf: fresh)
-        used.encode(crop: crops[1], classes: classes[1], uv: uv[1])
-        let look = used.makeLook()
+        let look = pair.look(by: used)
         var change = [Float](repeating: 0, count: 256 * 256 * 3)
         let weight: [Float] = (0..<256 * 256).map { i in
             let dx = Float(i % 256 - 120) / 50, dy = Float(i / 256 - 120) / 70
@@ -194,14 +212,14 @@ struct NetworkGoldenTests {
         // The last prediction that is kept there is of another face, all over the crop.
         let one = Prediction(), other = Prediction()
         let everywhere = [Float](repeating: 1, count: 256 * 256)
-        used.encode(crop: crops[1], classes: classes[1], uv: uv[1], for: everywhere, withMargin: true)
-        used.transfer(look, on: used.faceColours, weight: everywhere, change: &change, keeping: other)
+        used.encode(crop: pair.crops[1], classes: pair.classes[1], uv: pair.features[1], for: everywhere, withMargin: true)
+        used.transfer(look, on: used.faceColours, uv: pair.uv[1], weight: everywhere, change: &change, keeping: other)
         let pairs: [(SSAT, Prediction)] = [(fresh, one), (used, other)]
         for (network, prediction) in pairs {
-            network.encode(crop: crops[0], classes: classes[0], uv: uv[0], for: weight, withMargin: true)
-            network.transfer(look, on: network.faceColours, weight: weight, change: &change, keeping: prediction)
+            network.encode(crop: pair.crops[0], classes: pair.classes[0], uv: pair.features[0], for: weight, withMargin: true)
+            network.transfer(look, on: network.faceColours, uv: pair.uv[0], weight: weight, change: &change, keeping: prediction)
         }
-        #expect(one.gate == other.gate && one.head == other.head && one.warped == other.warped && one.paint == other.paint)
+        #expect(one.gate == other.gate && one.head == other.head && one.warped == other.warped && one.uv == other.uv)
         #expect(one.head.contains { $0 != 0 })
     }
 
@@ -248,18 +266,15 @@ struct NetworkGoldenTests {
     /// A look put on the crop that it came from changes it little, and int8 follows f32.
     @Test func int8FollowsFloat() throws {
         let golden = try Self.golden("ssat_live")
-        let crops = try ["a", "b"].map { try golden.uint8s(named: "crop_\($0)", shape: nil) }
-        let classes = try ["a", "b"].map { try golden.uint8s(named: "parsing_\($0)", shape: nil) }
-        let uv = try ["a", "b"].map { try golden.floats(named: "uv_features_\($0)", shape: nil) }
+        let pair = try GoldenPair(golden)
         let weight = [Float](repeating: 1, count: 256 * 256)
         var changes: [[Float]] = []
         for precision in Precision.allCases {
             let network = try SSAT(weights: Models.ssatLive(precision), precision: precision)
-            network.encode(crop: crops[1], classes: classes[1], uv: uv[1])
-            let look = network.makeLook()
-            network.encode(crop: crops[0], classes: classes[0], uv: uv[0])
+            let look = pair.look(by: network)
+            pair.encode(0, by: network)
             var change = [Float](repeating: 0, count: 256 * 256 * 3)
-            network.transfer(look, on: network.faceColours, weight: weight, change: &change)
+            network.transfer(look, on: network.faceColours, uv: pair.uv[0], weight: weight, change: &change)
             changes.append(change)
         }
         // The whole transfer in f32, correspondence and colour maps included, as PyTorch does it.

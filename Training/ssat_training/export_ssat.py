@@ -14,7 +14,8 @@ from safetensors.torch import save_file
 
 from .checkpoint import weights
 from .graph import FloatGraph, Int8Graph
-from .networks.ssat_live import SSATLive, assemble, colours as colour_maps, uv_features
+from .face_texture import lay
+from .networks.ssat_live import OPACITY, PAINT, SSATLive, assemble, carried_paint, colours as colour_maps, uv_features
 from .networks.ssat_live_graph import decode, encode, makeup_features
 from .train_ssat import Pairs
 from .transfer import makeup_positions, regions, skin_colour
@@ -24,8 +25,10 @@ LICENCE = "research and non-commercial use: trained on research-only pictures, s
 
 
 @torch.no_grad()
-def decoder_inputs(network, batch):
-    """What the decoder receives for a wearing b's makeup: warped makeup, the colour channels (both 64x64), and the regions."""
+def decoder_inputs(network, batch, worn=None):
+    """What the decoder receives for a wearing b's makeup: warped makeup, the colour channels (both 64x64), and the regions; and the paint that is
+    laid on, n x 4 x 128 x 128. `worn`: what PaintEstimator is to have found on b, the skin's paint as a texture and that of the lips; else what
+    the makeup encoder believes."""
     a, b = batch["a"] * 2 - 1, batch["b"] * 2 - 1
     _, key_a = network.encode(a, batch["pa"], batch["ua"])
     features_b, key_b = network.encode(b, batch["pb"], batch["ub"])
@@ -33,8 +36,12 @@ def decoder_inputs(network, batch):
     positions = makeup_positions(F.avg_pool2d(batch["pa"], 4))
     to_a, _ = network.correspondence(key_a, key_b, positions, makeup_positions(parsing_b))
     own, lips = network.makeup(b, features_b, skin_colour(b, parsing_b))
+    if worn:
+        own[:, OPACITY.start:PAINT.stop] = lay(worn["skin"], batch["ub"][0], 64)
+        lips = worn["lips"].view(1, 4, 1, 1).expand_as(lips)
     makeup, known = to_a.warp(own), regions(a, batch["pa"], b, batch["pb"], lips, positions)
-    return makeup, colour_maps(makeup, a, known), known
+    paint = lay(worn["skin"], batch["ua"][0], 128)[None] if worn else carried_paint(makeup)
+    return makeup, colour_maps(makeup, paint, a, known), known, paint
 
 
 def inputs(g, batch, which):
@@ -62,8 +69,8 @@ def run(g, batch, makeup, colours, which="a"):
     return {"keys": keys, "makeup": made, "gate": gate, "head": head}
 
 
-def change(outputs, batch, makeup, colours, known):
-    return assemble(torch.sigmoid(outputs["gate"].float()), colours, makeup, batch["a"] * 2 - 1, known, outputs["head"])
+def change(outputs, batch, colours, known, paint):
+    return assemble(torch.sigmoid(outputs["gate"].float()), colours, paint, batch["a"] * 2 - 1, known, outputs["head"])
 
 
 def synthetic_batch(seed=7):
@@ -88,6 +95,13 @@ def synthetic_batch(seed=7):
         uv = np.where(radius < 1, np.stack([u, v]), -1)[:, 1::4, 1::4].astype(np.float32)
         out["u" + which] = torch.from_numpy(uv)[None]
     return out
+
+
+def invented_paint(seed=8):
+    """A texture of paint, 4 x 64 x 64, and that of lips: opacity and colour times it."""
+    random = np.random.default_rng(seed)
+    fields = F.interpolate(torch.from_numpy(random.uniform(0, 1, (1, 4, 9, 9)).astype(np.float32)), size=(64, 64), mode="bicubic", align_corners=True)[0].clamp(0, 1)
+    return {"skin": torch.cat([fields[:1], fields[:1] * fields[1:]]), "lips": torch.tensor([0.7, 0.5, 0.15, 0.2])}
 
 
 def turn_keys(network, pairs, count=32):
@@ -125,7 +139,7 @@ def calibrated(network, pairs, count):
     with torch.no_grad():
         for start in range(0, count, 4):
             batch = pairs.batch(np.arange(start, start + 4))
-            makeup, colours, _ = decoder_inputs(network, batch)
+            makeup, colours, _, _ = decoder_inputs(network, batch)
             run(watcher, batch, makeup, colours)
     return watcher.ranges
 
@@ -190,7 +204,8 @@ def main():
     ranges = calibrated(network, pairs, o.count)
 
     golden = synthetic_batch()
-    makeup, colours, known = decoder_inputs(network, golden)
+    worn = invented_paint()
+    makeup, colours, known, paint = decoder_inputs(network, golden, worn)
     exact = FloatGraph(network)
     float_outputs = run(exact, golden, makeup, colours)
     quantized = Int8Graph(network, ranges, tuned)
@@ -200,9 +215,9 @@ def main():
     errors = []
     for index in range(3):
         batch = pairs.batch(np.array([(o.count + index) % len(pairs)]))
-        m, c, k = decoder_inputs(network, batch)
+        m, c, k, p = decoder_inputs(network, batch)
         mask = 1 - batch["pa"][:, [0, 3, 5, 6, 9]].sum(1, keepdim=True)
-        a, b = (change(run(g, batch, m, c), batch, m, c, k) * mask for g in (exact, quantized))
+        a, b = (change(run(g, batch, m, c), batch, c, k, p) * mask for g in (exact, quantized))
         errors.append(-10 * torch.log10(((a - b) ** 2).mean().clamp_min(1e-12)).item())
     print("int8 against f32, PSNR:", np.round(errors, 1))
 
@@ -229,12 +244,15 @@ def main():
         tensors[f"crop_{which}"] = byte(golden[which])[0].permute(1, 2, 0)
         tensors[f"parsing_{which}"] = golden["p" + which][0].argmax(0).to(torch.uint8)
         tensors[f"uv_features_{which}"] = uv_features(golden["u" + which])[0].permute(1, 2, 0)
+        tensors[f"uv_{which}"] = golden["u" + which][0].permute(1, 2, 0)
+    tensors["skin_paint"], tensors["lip_paint"] = worn["skin"].permute(1, 2, 0), worn["lips"]
+    tensors["paint"] = paint[0, :, ::4, ::4].permute(1, 2, 0)
     for name, outputs in (("float", float_outputs), ("int8", int8_outputs)):
         tensors[f"{name}.keys"] = outputs["keys"][0, :, ::4, ::4].permute(1, 2, 0).float()
         tensors[f"{name}.makeup"] = outputs["makeup"][0, :, ::4, ::4].permute(1, 2, 0).float()
     # The whole transfer, f32, from the pictures: correspondence included.
-    tensors["float.change"] = change(float_outputs, golden, makeup, colours, known)[0, :, ::4, ::4].permute(1, 2, 0)
-    tensors["int8.change"] = change(int8_outputs, golden, makeup, colours, known)[0, :, ::4, ::4].permute(1, 2, 0)
+    tensors["float.change"] = change(float_outputs, golden, colours, known, paint)[0, :, ::4, ::4].permute(1, 2, 0)
+    tensors["int8.change"] = change(int8_outputs, golden, colours, known, paint)[0, :, ::4, ::4].permute(1, 2, 0)
     tensors["makeup"] = makeup[0].permute(1, 2, 0)
     tensors["colours"] = colours[0].permute(1, 2, 0)
     tensors["float.gate"], tensors["int8.gate"] = (x["gate"][0, :, ::2, ::2].permute(1, 2, 0).float() for x in (float_outputs, int8_outputs))

@@ -21,7 +21,7 @@ from .checkpoint import save
 from .export_ssat import calibrated, change, fingerprint, inputs, loaded, tuned_layers
 from .graph import FloatGraph, LearningInt8Graph
 from .losses.reconstruction import zone_loss
-from .networks.ssat_live import LIP_PAINT, OPACITY, PAINT, SSATLive, colours
+from .networks.ssat_live import LIP_PAINT, OPACITY, PAINT, SSATLive, carried_paint, colours
 from .networks.ssat_live_graph import decode, encode, makeup_features
 from .train_ssat import LONGEST_STEP, SEEN_SHARE, Pairs, mirrored, threads_available, zones
 from .transfer import change_weight, makeup_positions, regions
@@ -50,9 +50,10 @@ def correspondences(network, a, b):
 def change_of(g, own, other, to_own):
     makeup = to_own.warp(other.warped())
     known = regions(own.picture, own.parsing, other.picture, other.parsing, other.made[:, LIP_PAINT], own.valid)
-    maps = colours(makeup, own.picture, known)
+    paint = carried_paint(makeup)
+    maps = colours(makeup, paint, own.picture, known)
     gate, head = decode(g, own.features, g.calibrated_input("decoder.colours", maps), g.calibrated_input("decoder.makeup", makeup))
-    return change({"gate": gate, "head": head}, {"a": (own.picture + 1) / 2}, makeup, maps, known)
+    return change({"gate": gate, "head": head}, {"a": (own.picture + 1) / 2}, maps, known, paint)
 
 
 def losses(network, exact, learning, batch):

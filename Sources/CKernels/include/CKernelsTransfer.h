@@ -39,20 +39,25 @@ void ssat_luma_around(const float *average, float *around, float *scratch);
 /// The decoder's colour input, 64x64x18: the warped reference colour, its difference to the source's, the difference less
 /// the tone, that softened over the skin (two 5x5 means that count only cells where `skin` is not 0), and what paint would change
 /// here, on the skin and on the lips (luma and chroma; networks/ssat_live.py, `laid_on`).
-/// `average` 64x64x3 in [-1, 1]; `warped` 64x64x3 in [-1, 1] and `paint` 64x64x4 (opacity, then R'G'B' in 0..1 times it), 0 where
-/// nothing was warped; `lips` 64x64, 0..1; `around` of `ssat_luma_around`. `scratch` holds 64 * 64 * 8 floats.
+/// `average` 64x64x3 in [-1, 1]; `warped` 64x64x3 in [-1, 1], 0 where nothing was warped; `paint` of `ssat_lay_paint`; `lips` 64x64, 0..1;
+/// `around` of `ssat_luma_around`. `scratch` holds 64 * 64 * 8 floats.
 void ssat_colour_maps(const float *average, const float *warped, const float *paint, const uint8_t *skin, const float *lips,
                       const float *around, const ssat_regions *regions, float *colours, float *scratch);
 
-enum { SSAT_ASSEMBLE_SCRATCH = 65 * 64 * 12 };
+/// What a look paints on a face, 128x128x4 for the 2x2 blocks of its crop: opacity, then colour times opacity in luma and chroma; 0 off the mesh.
+/// `texture` 64x64x4, the same by UV coordinates (texel x is at (x + 0.5) / 64); `uv` 64x64x2, where the crop's pixels 4 x + 1 lie, negative
+/// off the mesh.
+void ssat_lay_paint(const float *texture, const float *uv, float *paint);
+
+enum { SSAT_ASSEMBLE_SCRATCH = 65 * 64 * 8 + 128 * 4 };
 
 /// Assembles the predicted change, 256x256x3 in units of full scale. In luma and chroma, gates are sigmoid(gate), maps of 64x64
 /// are interpolated bilinearly, s is the source's own colour and g its grain, luma / luma around - 1 in -0.5..0.8:
-///   wash = gate[0..2] of the difference + gate[3..5] of the relative one + gate[6..8] of the soft one
-///   skin = wash + gate[9..11] * (paint * shading * (1 + 0.7 g) - opacity * s)
+///   wash = 1.4 * gate of what is left of the difference once the paint is on
+///   skin = wash + paint * shading * (1 + 0.7 g) - opacity * s
 ///   lips = lip paint * (1 + 0.9 g) - its opacity * s
 ///   change = (skin + (lips - skin) * lips_mask, back in R'G'B', + pixel_shuffle(head, 2)) * weight
-/// `gate` 64x64x12 and `head` 128x128x12 are f32 maps with the given strides; `colours`, `paint` and `around` as for
+/// `gate` 64x64x3 and `head` 128x128x12 are f32 maps with the given strides; `colours`, `paint` and `around` as for
 /// `ssat_colour_maps`; `rgb` 256x256x3, the crop; `lips_mask` and `weight` 256x256, 0..1. `wide` is scratch of SSAT_ASSEMBLE_SCRATCH
 /// floats that hold finite numbers.
 void ssat_assemble_change(const float *gate, int32_t gate_row, int32_t gate_pixel, const float *head, int32_t head_row,

@@ -19,6 +19,8 @@ final class ChangeAssembler {
     private var lipsShare = [Float](repeating: 0, count: 64 * 64)
     private var maskScratch = [Float](repeating: 0, count: size * size)
     private var scratch = [Float](repeating: 0, count: 64 * 64 * 8)
+    /// 128x128x4, what the look paints here (`ssat_lay_paint`).
+    private var paint = [Float](repeating: 0, count: 128 * 128 * 4)
     private var wide = [Float](repeating: 0, count: Int(SSAT_ASSEMBLE_SCRATCH))
     private var regions = ssat_regions()
 
@@ -63,8 +65,9 @@ final class ChangeAssembler {
     /// - Parameters:
     ///   - own: the face's colours (smoothed by the caller).
     ///   - warped: 64x64x3, the reference's colour in every cell, in [-1, 1].
-    ///   - paint: 64x64x4, opacity, and R'G'B' times that.
-    func lay(_ look: Look, on own: FaceColours, warped: [Float], paint: [Float]) {
+    ///   - uv: 64x64, where its cells lie on the mesh; negative outside.
+    func lay(_ look: Look, on own: FaceColours, warped: [Float], uv: [SIMD2<Float>]) {
+        uv.withUnsafeBytes { ssat_lay_paint(look.paintTexture, $0.bindMemory(to: Float.self).baseAddress!, &paint) }
         let tone = look.colours.skin - own.skin, lips = Self.lipPaint(of: look, on: own)
         regions = ssat_regions(tone: (tone.x, tone.y, tone.z), lip_paint: (lips.x, lips.y, lips.z, lips.w), skin_luma: own.skinLuma)
         ssat_colour_maps(average, warped, paint, skin, lipsShare, around, &regions, &colourMaps, &scratch)
@@ -75,11 +78,10 @@ final class ChangeAssembler {
 
     /// After `lay`: the change.
     /// - Parameters:
-    ///   - gate, head: the decoder's 64x64x12 and 128x128x12.
-    ///   - paint: that of `lay`.
+    ///   - gate, head: the decoder's 64x64x3 and 128x128x12.
     ///   - weight: 256x256, 0...1: where makeup goes and how strong.
     ///   - change: becomes 256x256x3 R'G'B' differences, in units of full scale.
-    func assemble(gate: Map, head: Map, paint: [Float], weight: UnsafePointer<Float>, change: UnsafeMutablePointer<Float>) {
+    func assemble(gate: Map, head: Map, weight: UnsafePointer<Float>, change: UnsafeMutablePointer<Float>) {
         ssat_assemble_change(
             gate.values, Int32(gate.row), Int32(gate.pixel), head.values, Int32(head.row), Int32(head.pixel), colourMaps, paint, around, crop,
             &regions, lipsMask, weight, &wide, change)

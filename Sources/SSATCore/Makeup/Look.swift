@@ -13,6 +13,10 @@ public final class Look: @unchecked Sendable {
     /// Of the reference's face.
     package let colours: FaceColours
     package let complexion: Complexion
+    /// What its skin wears.
+    let paint: PaintTexture
+    /// The same as the kernels lay it on.
+    let paintTexture: [Float]
     /// Opacity of what its lips wear, and R'G'B' in 0...1 times that.
     let lipPaint: SIMD4<Float>
 
@@ -22,15 +26,17 @@ public final class Look: @unchecked Sendable {
     /// Keys and values as the kernels of this process want them.
     let packed: Arena
 
-    static let format = "ssat-live look 4"
+    static let format = "ssat-live look 5"
 
-    init(keys: [Float], values: [Float], colours: FaceColours, complexion: Complexion, lipPaint: SIMD4<Float>) {
+    init(keys: [Float], values: [Float], colours: FaceColours, complexion: Complexion, paint: PaintTexture, lipPaint: SIMD4<Float>) {
         let channels = SymmetricCorrespondence.channels
         count = keys.count / channels
         self.keys = keys
         self.values = values
         self.colours = colours
         self.complexion = complexion
+        self.paint = paint
+        paintTexture = paint.inLumaAndChroma
         self.lipPaint = lipPaint
         keyCentre = KeyCentre(of: keys)
         let centred = keyCentre.centre(references: keys), largest = centred.reduce(Float(1e-6)) { max($0, abs($1)) }
@@ -70,6 +76,7 @@ public final class Look: @unchecked Sendable {
         let keys = try file.floats(named: "keys", shape: nil)
         let values = try file.floats(named: "values", shape: nil)
         let skin = try file.floats(named: "skin_colour", shape: [3])
+        let paint = try file.floats(named: "skin_paint", shape: [PaintTexture.size, PaintTexture.size, 4])
         let lips = try file.floats(named: "lip_paint", shape: [4])
         // The fourth number is 1 where the reference shows lips.
         let lipColour = try file.floats(named: "lip_colour", shape: [4])
@@ -77,12 +84,13 @@ public final class Look: @unchecked Sendable {
         let channels = SymmetricCorrespondence.channels
         guard keys.count == values.count, keys.count % channels == 0, keys.count > 0,
             keys.count / channels <= SymmetricCorrespondence.grid * SymmetricCorrespondence.grid,
-            (keys + values + skin + lips + lipColour + complexion).allSatisfy({ $0.isFinite })
+            (keys + values + skin + paint + lips + lipColour + complexion).allSatisfy({ $0.isFinite })
         else { throw LookError.notALook(path) }
         let colours = FaceColours(
             skin: SIMD3(skin[0], skin[1], skin[2]), lips: SIMD3(lipColour[0], lipColour[1], lipColour[2]), lipsShown: lipColour[3] == 1 ? 1 : 0)
         self.init(
-            keys: keys, values: values, colours: colours, complexion: Complexion(values: complexion), lipPaint: SIMD4(lips[0], lips[1], lips[2], lips[3]))
+            keys: keys, values: values, colours: colours, complexion: Complexion(values: complexion), paint: PaintTexture(values: paint),
+            lipPaint: SIMD4(lips[0], lips[1], lips[2], lips[3]))
     }
 
     /// Writes a `.look` file (safetensors), aside and then renamed.
@@ -95,6 +103,7 @@ public final class Look: @unchecked Sendable {
         writer.add("skin_colour", shape: [3], floats: [skin.x, skin.y, skin.z])
         writer.add("complexion", shape: [Complexion.valueCount], floats: complexion.values)
         writer.add("lip_colour", shape: [4], floats: [colours.lips.x, colours.lips.y, colours.lips.z, colours.lipsShown])
+        writer.add("skin_paint", shape: [PaintTexture.size, PaintTexture.size, 4], floats: paint.values)
         writer.add("lip_paint", shape: [4], floats: (0..<4).map { lipPaint[$0] })
         try writer.write(toPath: path)
     }

@@ -5,12 +5,16 @@ public final class LookMaker: @unchecked Sendable {
     private let pool = FaceViewPool()
     private let tracker: FaceTracker
     private let network: SSAT
+    private let estimator: PaintEstimator
+    private let texture: FaceTexture
     private var fit = LeastSquares()
 
     /// - Throws: `SafetensorsError` when the built-in weights are damaged.
     public init(precision: Precision = .int8) throws {
         tracker = try FaceTracker(precision: precision, policy: .all, pool: pool)
         network = try SSAT(weights: Models.ssatLive(precision), precision: precision)
+        estimator = try PaintEstimator(weights: Models.paintEstimator())
+        texture = FaceTexture(mesh: try CanonicalMesh(Models.canonicalMesh()))
         tracker.measuresComplexion = true
     }
 
@@ -29,7 +33,10 @@ public final class LookMaker: @unchecked Sendable {
         let view = clear[0].0
         takeOffSideLight(view)
         network.encode(crop: view.crop, classes: view.parsing, uv: view.uvFeatures)
-        return network.makeLook(complexion: view.complexion)
+        texture.unwrap(crop: view.crop, classes: view.parsing, uv: view.uv, landmarks: view.landmarks)
+        estimator.run(texture)
+        let paint = (PaintTexture(values: estimator.skinPaint), estimator.lipPaint(texture))
+        return network.makeLook(complexion: view.complexion, paint: paint, uv: view.uv)
     }
 
     private func takeOffSideLight(_ view: FaceView) {

@@ -6,13 +6,14 @@ import Synchronization
 ///
 /// Threads: one at a time.
 package final class Prediction: @unchecked Sendable {
-    static let gateChannels = 12, headChannels = 12
-    /// 64x64x12 and 128x128x12, as the decoder gave them.
+    static let gateChannels = Decoder.gateCount, headChannels = 12
+    /// 64x64x3 and 128x128x12, as the decoder gave them.
     package var gate = [Float](repeating: 0, count: 64 * 64 * gateChannels)
     package var head = [Float](repeating: 0, count: 128 * 128 * headChannels)
-    /// 64x64x3 and 64x64x4: the reference's colour and paint in every cell of the face, carried on a few cells beyond its edge.
+    /// 64x64x3 and 64x64: the reference's colour in every cell of the face, and where the cell lies on the mesh, both carried on a few cells beyond
+    /// the edge.
     package var warped = [Float](repeating: 0, count: 64 * 64 * 3)
-    package var paint = [Float](repeating: 0, count: 64 * 64 * 4)
+    package var uv = [SIMD2<Float>](repeating: SIMD2(-1, -1), count: 64 * 64)
     /// Columns of every row of the crop for which the maps were computed.
     private var computed = [Range<Int>](repeating: 0..<0, count: 256)
     private var known = [Bool](repeating: false, count: 64 * 64)
@@ -89,36 +90,45 @@ package final class Prediction: @unchecked Sendable {
             move(gate, Self.gateChannels, moved.gateSpans, &moved.gate)
             move(head, Self.headChannels, moved.headSpans, &moved.head)
             move(warped, 3, .everywhere, &moved.warped)
-            move(paint, 4, .everywhere, &moved.paint)
+            uv.withUnsafeBytes { from in
+                moved.uv.withUnsafeMutableBytes { to in
+                    let all = WeightedRows.Spans.everywhere
+                    ssat_move_map(from.bindMemory(to: Float.self).baseAddress!, 64, 2, back, all.first, all.end, to.bindMemory(to: Float.self).baseAddress!)
+                }
+            }
         }
     }
 
-    /// Fills the cells around the face, whose cells are `positions`, with the means of their neighbours: a face that moves finds something there.
+    /// Fills the cells around the face, whose cells are `positions`, and those around the mesh with the means of their neighbours: a face that
+    /// moves finds something there.
     func carryOn(from positions: [Int32]) {
         for i in known.indices { known[i] = false }
         for position in positions { known[Int(position)] = true }
+        warped.withUnsafeMutableBufferPointer { carryOn($0.baseAddress!, channels: 3) }
+        for i in known.indices { known[i] = uv[i].x >= 0 }
+        uv.withUnsafeMutableBytes { carryOn($0.bindMemory(to: Float.self).baseAddress!, channels: 2) }
+    }
+
+    private func carryOn(_ map: UnsafeMutablePointer<Float>, channels: Int) {
         for _ in 0..<Self.carriedCells {
             border.removeAll(keepingCapacity: true)
             for cell in 0..<64 * 64 where !known[cell] {
-                if fillFromNeighbours(cell) { border.append(cell) }
+                if fillFromNeighbours(cell, map, channels) { border.append(cell) }
             }
             for cell in border { known[cell] = true }
         }
     }
 
-    private func fillFromNeighbours(_ cell: Int) -> Bool {
-        var colour = SIMD3<Float>.zero, worn = SIMD4<Float>.zero, count: Float = 0
+    private func fillFromNeighbours(_ cell: Int, _ map: UnsafeMutablePointer<Float>, _ channels: Int) -> Bool {
+        var sum = SIMD3<Float>.zero, count: Float = 0
         for y in max(cell / 64 - 1, 0)...min(cell / 64 + 1, 63) {
             for x in max(cell % 64 - 1, 0)...min(cell % 64 + 1, 63) where known[y * 64 + x] {
-                let i = y * 64 + x
-                colour += SIMD3(warped[i * 3], warped[i * 3 + 1], warped[i * 3 + 2])
-                worn += SIMD4(paint[i * 4], paint[i * 4 + 1], paint[i * 4 + 2], paint[i * 4 + 3])
+                for c in 0..<channels { sum[c] += map[(y * 64 + x) * channels + c] }
                 count += 1
             }
         }
         guard count > 0 else { return false }
-        for c in 0..<3 { warped[cell * 3 + c] = colour[c] / count }
-        for c in 0..<4 { paint[cell * 4 + c] = worn[c] / count }
+        for c in 0..<channels { map[cell * channels + c] = sum[c] / count }
         return true
     }
 }

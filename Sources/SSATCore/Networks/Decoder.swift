@@ -2,10 +2,10 @@
 struct Decoder {
     /// Channels of the colour input: `ssat_colour_maps`.
     static let colourCount = 18
-    /// Three gates, for luma and chroma, for each of four colours: `ssat_assemble_change`.
-    static let gateCount = 12
+    /// Gates for luma and chroma of the difference of colour: `ssat_assemble_change`.
+    static let gateCount = 3
 
-    /// 64x64x12 and 128x128x12, f32.
+    /// 64x64x3 and 128x128x12, f32.
     let gate, head: Tensor
 
     init(

@@ -27,8 +27,6 @@ package final class SSAT: @unchecked Sendable {
     private let assembler = ChangeAssembler()
     /// Reference colour carried to every 64x64 cell of the source, in [-1, 1]; 0 where none was. Of the last `transfer`.
     package private(set) var warped = [Float](repeating: 0, count: 64 * 64 * 3)
-    /// What the reference wears, carried to the source: opacity, and R'G'B' times that.
-    private var paint = [Float](repeating: 0, count: 64 * 64 * 4)
     private var rows = WeightedRows()
     /// Columns of every row of the gates and of the head that were wanted for the last crop that was encoded with a margin: no other values of
     /// what is kept of it mean anything.
@@ -142,8 +140,11 @@ package final class SSAT: @unchecked Sendable {
     }
 
     /// The look of the crop that was encoded last, all of it.
-    /// - Parameter complexion: of that crop; nil: as the mean of its skin.
-    package func makeLook(complexion: Complexion? = nil) -> Look {
+    /// - Parameters:
+    ///   - complexion: of that crop; nil: as the mean of its skin.
+    ///   - paint: what was found on its skin and its lips; nil: nothing to lay on, and what the makeup encoder believes.
+    ///   - uv: 64x64, where the crop's cells lie on the mesh; negative outside. For `paint`.
+    package func makeLook(complexion: Complexion? = nil, paint: (skin: PaintTexture, lips: SIMD4<Float>)? = nil, uv: [SIMD2<Float>] = []) -> Look {
         guard let (skinMap, makeupFeatures) = reference else { preconditionFailure("made for faces only") }
         precondition(isWhole, "a look needs the whole crop")
         let face = faceColours, own = face.skin
@@ -160,6 +161,10 @@ package final class SSAT: @unchecked Sendable {
             let y = Int(position) / 64, x = Int(position) % 64
             let f = features + y * makeupFeatures.rowStride + x * makeupFeatures.pixelStride
             for c in 0..<MakeupEncoder.paint.upperBound { values.append(f[c]) }
+            if let paint {
+                let place = uv[Int(position)], worn = place.x >= 0 ? paint.skin.paint(at: place) : .zero
+                for c in 0..<4 { values[values.count - 4 + c] = worn[c] }
+            }
             for c in 0..<3 { values.append(assembler.average[Int(position) * 3 + c] * 2) }
         }
         var normalized = [Float](repeating: 0, count: positions.count * 64)
@@ -167,7 +172,8 @@ package final class SSAT: @unchecked Sendable {
             network.floats(keys), rowStride: keys.rowStride, pixelStride: keys.pixelStride, positions: positions,
             into: &normalized)
         return Look(
-            keys: normalized, values: values, colours: face, complexion: complexion ?? Complexion(middle: face.skin), lipPaint: lipPaint(makeupFeatures))
+            keys: normalized, values: values, colours: face, complexion: complexion ?? Complexion(middle: face.skin),
+            paint: paint?.skin ?? .bare, lipPaint: paint?.lips ?? lipPaint(makeupFeatures))
     }
 
     /// Mean of what the lips of the crop that was encoded last wear, every cell by its share of lips; nothing where none show.
@@ -186,27 +192,26 @@ package final class SSAT: @unchecked Sendable {
     /// The change that gives the crop that was encoded last the makeup of `look`.
     /// - Parameters:
     ///   - own: the source's colours (smoothed by the caller).
+    ///   - uv: 64x64, where the crop's cells lie on the mesh; negative outside.
     ///   - weight: 256x256, 0..1: where makeup goes and how strong. 0 wherever that of `encode` was.
     ///   - change: 256x256x3 R'G'B' differences, in units of full scale.
     ///   - prediction: what it is made of is kept there, for frames to come; then `encode` was told so.
     package func transfer(
-        _ look: Look, on own: FaceColours, weight: UnsafePointer<Float>, change: UnsafeMutablePointer<Float>, keeping prediction: Prediction? = nil
+        _ look: Look, on own: FaceColours, uv: [SIMD2<Float>], weight: UnsafePointer<Float>, change: UnsafeMutablePointer<Float>, keeping prediction: Prediction? = nil
     ) {
         clear(makeup)
         for i in warped.indices { warped[i] = 0 }
-        for i in paint.indices { paint[i] = 0 }
         correspondence.value.warp(look, temperature: temperature, precision: precision, kernels: kernels, team: team) { cell, values in
             store(values, 64, makeup, cell / 64, cell % 64)
             for c in 0..<3 { warped[cell * 3 + c] = values[61 + c] / 2 }
-            for c in 0..<4 { paint[cell * 4 + c] = values[MakeupEncoder.paint.lowerBound + c] }
         }
-        assembler.lay(look, on: own, warped: warped, paint: paint)
+        assembler.lay(look, on: own, warped: warped, uv: uv)
         assembler.colourMaps.withUnsafeBufferPointer { maps in
             for cell in 0..<64 * 64 { store(maps.baseAddress! + cell * Decoder.colourCount, Decoder.colourCount, colours, cell / 64, cell % 64) }
         }
         network.run(decoding)
-        assembler.assemble(gate: map(gate), head: map(head), paint: paint, weight: weight, change: change)
-        if let prediction { keep(prediction) }
+        assembler.assemble(gate: map(gate), head: map(head), weight: weight, change: change)
+        if let prediction { keep(prediction, uv) }
     }
 
     private func map(_ tensor: Tensor) -> ChangeAssembler.Map {
@@ -214,11 +219,11 @@ package final class SSAT: @unchecked Sendable {
     }
 
     /// What the last `transfer` made its change of. `encode` was given a weight, and told of the margin.
-    private func keep(_ prediction: Prediction) {
+    private func keep(_ prediction: Prediction, _ uv: [SIMD2<Float>]) {
         Prediction.fill(&prediction.gate, from: map(gate), channels: gate.channels, computed: wantedGate)
         Prediction.fill(&prediction.head, from: map(head), channels: head.channels, computed: wantedHead)
         prediction.warped.withUnsafeMutableBufferPointer { _ = $0.update(fromContentsOf: warped) }
-        prediction.paint.withUnsafeMutableBufferPointer { _ = $0.update(fromContentsOf: paint) }
+        prediction.uv.withUnsafeMutableBufferPointer { _ = $0.update(fromContentsOf: uv) }
         prediction.carryOn(from: correspondence.value.positions)
         prediction.setComputed(rows.columns)
     }

@@ -21,6 +21,8 @@ public enum Models {
         try load(precision == .int8 ? SSAT_MODEL_SSAT_LIVE : SSAT_MODEL_SSAT_LIVE_FLOAT, "SSAT live")
     }
 
+    package static func paintEstimator() throws -> Safetensors { try load(SSAT_MODEL_PAINT_ESTIMATOR, "paint estimator") }
+
     /// Names the training that the SSAT weights came from: looks of one do not fit another.
     static func identity() throws -> String { try ssatLive(.int8).metadata["checkpoint"] ?? "" }
 

@@ -175,12 +175,11 @@ OPACITY = slice(57, 58)
 PAINT = slice(58, 61)
 LIP_PAINT = slice(61, 65)
 COLOURS = 18  # channels beside the features that the decoder reads: six colours
-GATES = 12  # four of them, by luma and chroma; the lips' paint needs none
+GATES = 3  # of the difference of colour, by luma and chroma
 # How far the face's own light shows on paint: its grain (on skin, on lips), its shading (on skin). As `painted_makeup.paint`.
 SKIN_GRAIN, LIP_GRAIN, SKIN_SHADING = 0.7, 0.9, 0.5
-# How much of what its gates let through of a difference of colour comes about: of the plain one, of that relative to the tone, of the softened
-# one (docs/decisions/0035).
-SHARES = (1.15, 0.65, 0.65)
+# How much of what its gates let through of the difference of colour comes about (docs/decisions/0036).
+DIFFERENCE_SHARE = 1.4
 
 
 def soften(maps, mask):
@@ -250,15 +249,22 @@ class Decoder(nn.Module):
 
     def forward(self, content_fine, content, semantic_fine, semantic, makeup, picture, regions):
         """Returns the change, in units of [0, 1]. picture: n x 3 x 256 x 256 in [-1, 1]; regions: `Regions`."""
-        maps = colours(makeup, picture, regions)
+        paint = carried_paint(makeup)
+        maps = colours(makeup, paint, picture, regions)
         x = self.block1(self.input(torch.cat([content, maps.to(content.dtype), semantic], 1)), makeup)
         gates = torch.sigmoid(self.gate(x).float())
         x = F.interpolate(self.block2(x, makeup), scale_factor=2, mode="nearest")
         x = self.block3(self.skip(torch.cat([x, content_fine, semantic_fine], 1)), makeup)
-        return assemble(gates, maps, makeup, picture, regions, self.head(x))
+        return assemble(gates, maps, paint, picture, regions, self.head(x))
 
 
-def colours(makeup, picture, regions):
+def carried_paint(makeup):
+    """n x 4 x 128 x 128: opacity and paint as the correspondence carries what the makeup encoder believes. While training: the program lays
+    on what PaintEstimator found, by the mesh (docs/decisions/0036)."""
+    return F.interpolate(makeup[:, OPACITY.start:PAINT.stop].float(), scale_factor=2, mode="bilinear", align_corners=False)
+
+
+def colours(makeup, paint, picture, regions):
     """n x 18 x 64 x 64: the other face's colour warped here; its difference to this face's own; the same relative to the two
     skins; that one softened; what the paint would change here, on the skin and on the lips (luma and chroma)."""
     makeup = makeup.float()
@@ -267,24 +273,22 @@ def colours(makeup, picture, regions):
     difference = (warped - own) * 0.5
     relative = difference - regions.tone * 0.5
     own = change_basis((own + 1) / 2, LUMA_CHROMA)
-    skin = laid_on(makeup[:, OPACITY], makeup[:, PAINT], 1 + SKIN_SHADING * (regions.light.shading - 1), own)
+    worn = F.avg_pool2d(paint, 2)
+    skin = laid_on(worn[:, :1], worn[:, 1:], 1 + SKIN_SHADING * (regions.light.shading - 1), own)
     lips = laid_on(regions.lips[:, :1], regions.lips[:, 1:], 1, own) * F.avg_pool2d(regions.lips_mask, 4)
     return torch.cat([warped, difference, relative, soften(relative, regions.skin), skin, lips], 1)
 
 
-def assemble(gates, maps, makeup, picture, regions, head):
-    """The change of the picture from gates (0 to 1), colours, paint and the head's free residual. Differences of colour are as fine
-    as the 64 x 64 cells; paint takes on the grain of this face at 256 x 256. Lips wear their paint, whole, and nothing else, the residual neither: with gates of
+def assemble(gates, maps, paint, picture, regions, head):
+    """The change of the picture from gates (0 to 1), colours, paint (n x 4 x 128 x 128) and the head's free residual. The difference of colour is as
+    fine as the 64 x 64 cells, and what is left of it once the paint is on; paint takes on the grain of this face at 256 x 256. Lips wear their paint, whole, and nothing else, the residual neither: with gates of
     its own it was held back to half, and the other differences made up for that badly."""
-    makeup, light = makeup.float(), regions.light
+    light, difference, painted = regions.light, maps[:, 3:6], maps[:, 12:15]
     own = change_basis((picture.float() + 1) / 2, LUMA_CHROMA)
-    differences = (maps[:, 3:6], maps[:, 6:9], maps[:, 9:12])
-    wash = sum(SHARES[i] * gates[:, 3 * i:3 * i + 3] * change_basis(d, LUMA_CHROMA) for i, d in enumerate(differences))
-    shaded = change_basis(makeup[:, PAINT], LUMA_CHROMA) * (1 + SKIN_SHADING * (light.shading - 1))
-    on_skin = gates[:, 9:12]
-    wide = upsampled4(torch.cat([wash, on_skin * shaded, on_skin * makeup[:, OPACITY]], 1))
-    wash, paint, opacity = wide.split(3, 1)
-    skin = wash + paint * (1 + SKIN_GRAIN * (light.grain - 1)) - opacity * own
+    wash = DIFFERENCE_SHARE * gates * (change_basis(difference, LUMA_CHROMA) - painted)
+    wash, shading = upsampled4(torch.cat([wash, 1 + SKIN_SHADING * (light.shading - 1)], 1)).split([3, 1], 1)
+    worn = F.interpolate(paint, scale_factor=2, mode="bilinear", align_corners=False)
+    skin = wash + laid_on(worn[:, :1], worn[:, 1:], shading * (1 + SKIN_GRAIN * (light.grain - 1)), own)
     lips = laid_on(regions.lips[:, :1], regions.lips[:, 1:], 1 + LIP_GRAIN * (light.grain - 1), own)
     return change_basis(skin + (lips - skin) * regions.lips_mask, RGB) + F.pixel_shuffle(head.float(), 2) * (1 - regions.lips_mask)
 
@@ -468,9 +472,7 @@ def widen(state):
         groups = [weight[:3].mean(0, keepdim=True), weight[3:].mean(0, keepdim=True)]
         state["decoder.gate.weight"] = weight = torch.cat([g.expand(3, -1, -1, -1) for g in groups] + [torch.zeros(3, *weight.shape[1:])])
         state["decoder.gate.bias"] = torch.cat([bias[:3].mean().expand(3), bias[3:].mean().expand(3), torch.full((3,), -1.0)])
-    if weight.shape[0] == 9:
-        state["decoder.gate.weight"] = torch.cat([weight, torch.zeros(3, *weight.shape[1:])])
-        state["decoder.gate.bias"] = torch.cat([state["decoder.gate.bias"], torch.zeros(3)])
+    if state["makeup_encoder.down.0.weight"].shape[1] < fresh["makeup_encoder.down.0.weight"].shape[1]:
         down = fresh["makeup_encoder.down.0.weight"].clone()
         down[:, : state["makeup_encoder.down.0.weight"].shape[1]] = state["makeup_encoder.down.0.weight"]
         state["makeup_encoder.down.0.weight"] = down
@@ -478,13 +480,10 @@ def widen(state):
         state["makeup_projection.bias"] = state["makeup_projection.bias"].clone()
         state["makeup_projection.weight"][58:61] = state["makeup_projection.bias"][58:61] = 0
     if state["decoder.input.weight"].shape[1] < fresh["decoder.input.weight"].shape[1]:
-        gate, bias = state["decoder.gate.weight"], state["decoder.gate.bias"]
-        state["decoder.gate.weight"] = torch.cat([gate[:9], torch.zeros(GATES - 9, *gate.shape[1:])])
-        state["decoder.gate.bias"] = torch.cat([bias[:9], torch.zeros(GATES - 9)])
         projection = state["decoder.input.weight"]
         columns = projection.shape[0] + 12
         state["decoder.input.weight"] = torch.cat([projection[:, :columns], torch.zeros(projection.shape[0], 6, 1, 1), projection[:, columns:]], 1)
-    for name in ("decoder.gate.weight", "decoder.gate.bias"):  # the lips' paint had gates, too
+    for name in ("decoder.gate.weight", "decoder.gate.bias"):  # of more colours
         state[name] = state[name][:GATES]
     projection = state["makeup_projection.weight"]
     if projection.shape[0] < LIP_PAINT.stop:  # opacity and change of colour became opacity and paint, of the skin and of the lips

@@ -1,0 +1,39 @@
+import CKernels
+
+/// What a reference wears, on the UV plane of the mesh: 64x64 texels (`FaceTexture`) of opacity in 0...1, and flat R'G'B' times that.
+package struct PaintTexture: Sendable, Equatable {
+    package let values: [Float]
+
+    static let size = FaceTexture.size
+    static let bare = PaintTexture(values: [Float](repeating: 0, count: size * size * 4))
+
+    package init(values: [Float]) {
+        precondition(values.count == Self.size * Self.size * 4)
+        self.values = values
+    }
+
+    /// Between the texels, at UV coordinates in 0...1.
+    package func paint(at place: SIMD2<Float>) -> SIMD4<Float> {
+        let last = Float(Self.size - 1), p = pointwiseMin(pointwiseMax(place * Float(Self.size) - 0.5, .zero), SIMD2(last, last))
+        let x = min(Int(p.x), Self.size - 2), y = min(Int(p.y), Self.size - 2), right = p.x - Float(x), below = p.y - Float(y)
+        let above = texel(x, y) * (1 - right) + texel(x + 1, y) * right
+        return above * (1 - below) + (texel(x, y + 1) * (1 - right) + texel(x + 1, y + 1) * right) * below
+    }
+
+    private func texel(_ x: Int, _ y: Int) -> SIMD4<Float> {
+        let i = (y * Self.size + x) * 4
+        return SIMD4(values[i], values[i + 1], values[i + 2], values[i + 3])
+    }
+
+    /// The same with the colour in luma and two chroma differences (BT.601), as the kernels lay it on.
+    var inLumaAndChroma: [Float] {
+        var out = values
+        for i in stride(from: 0, to: out.count, by: 4) {
+            let r = values[i + 1], g = values[i + 2], b = values[i + 3]
+            out[i + 1] = 0.299 * r + 0.587 * g + 0.114 * b
+            out[i + 2] = -0.168736 * r - 0.331264 * g + 0.5 * b
+            out[i + 3] = 0.5 * r - 0.418688 * g - 0.081312 * b
+        }
+        return out
+    }
+}

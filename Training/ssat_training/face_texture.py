@@ -1,0 +1,89 @@
+"""The face unwrapped: what is seen of it at the texels of the canonical mesh's UV plane, whatever its pose. As FaceTexture of the program has it."""
+import cv2
+import numpy as np
+import torch
+
+from .face_zones import TRIANGLES, UV
+
+SIZE = 64
+SKIN, LIPS = (1, 2, 6, 7), (11, 12)  # label classes: skin, nose, brows; upper and lower lip
+SOFTENING = np.float32([1, 4, 6, 4, 1]) / 16  # a texel is two to three pixels of an aligned crop
+FARTHEST = 0.05  # of the UV plane: a texel whose pixel shows another place of the mesh is turned away
+SURE_SHARE = 0.7  # of the pixels around a texel
+
+
+def _texels():
+    """Triangle and barycentric weights of every texel; texel (y, x) is UV ((x + 0.5) / SIZE, (y + 0.5) / SIZE). The first triangle that has it."""
+    owner, weights = np.full((SIZE, SIZE), -1), np.zeros((SIZE, SIZE, 3), np.float32)
+    y, x = (np.mgrid[0:SIZE, 0:SIZE] + 0.5) / SIZE
+    for index, corners in enumerate(TRIANGLES):
+        a, b, c = UV[corners].astype(np.float64)
+        area = (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
+        if abs(area) < 1e-9:
+            continue
+        second = ((x - a[0]) * (c[1] - a[1]) - (y - a[1]) * (c[0] - a[0])) / area
+        third = ((b[0] - a[0]) * (y - a[1]) - (b[1] - a[1]) * (x - a[0])) / area
+        shares = np.stack([1 - second - third, second, third], -1)
+        new = (shares.min(-1) > -1e-4) & (owner < 0)
+        owner[new], weights[new] = index, shares[new]
+    return owner, weights
+
+
+OWNER, WEIGHTS = _texels()
+ON_MESH = OWNER >= 0
+CENTRES = (np.stack(np.meshgrid(np.arange(SIZE), np.arange(SIZE)), -1) + 0.5).astype(np.float32) / SIZE
+
+
+def between(values, at):
+    """`values` h x w x c at the places `at`, n x m x 2 (x, y), bilinear, edges repeated. cv2.remap knows 32 places between two pixels only."""
+    height, width = values.shape[:2]
+    x, y = at[..., 0].clip(0, width - 1), at[..., 1].clip(0, height - 1)
+    left, above = np.floor(x).astype(int), np.floor(y).astype(int)
+    right, below = np.minimum(left + 1, width - 1), np.minimum(above + 1, height - 1)
+    fx, fy = (x - left)[..., None], (y - above)[..., None]
+    return (values[above, left] * (1 - fx) + values[above, right] * fx) * (1 - fy) + (values[below, left] * (1 - fx) + values[below, right] * fx) * fy
+
+
+def places(landmarks):
+    """Where every texel lies in the picture: SIZE x SIZE x 2 pixels, -1 off the mesh."""
+    out = np.full((SIZE, SIZE, 2), -1, np.float32)
+    corners = landmarks[TRIANGLES[OWNER[ON_MESH]], :2].astype(np.float32)
+    out[ON_MESH] = (corners * WEIGHTS[ON_MESH][..., None]).sum(1)
+    return out
+
+
+def unwrap(picture, parsing, uv, landmarks):
+    """`picture` h x w x 3, `parsing` h x w label classes, `uv` h x w x 2 of its pixels (-1 off the mesh), landmarks in pixels. Returns colours,
+    SIZE x SIZE x 3 in the picture's units, and where skin and where lips show, SIZE x SIZE x 2 of 0 or 1."""
+    at = places(landmarks)
+    softened = cv2.sepFilter2D(picture, -1, SOFTENING, SOFTENING, borderType=cv2.BORDER_REPLICATE)
+    colours = between(softened, at) * ON_MESH[..., None]
+    seen = cv2.remap(np.asarray(uv, np.float32), at[..., 0], at[..., 1], cv2.INTER_NEAREST)
+    height, width = parsing.shape
+    facing = ON_MESH & (seen[..., 0] >= 0) & (np.abs(seen - CENTRES).max(-1) < FARTHEST)
+    facing &= (at >= 0).all(-1) & (at[..., 0] < width - 1) & (at[..., 1] < height - 1)
+    shows = between(np.stack([np.isin(parsing, k) for k in (SKIN, LIPS)], -1).astype(np.float32), at) > SURE_SHARE
+    return colours.astype(picture.dtype), (facing[..., None] & shows).astype(np.uint8)
+
+
+APART = 0.12  # of the UV plane: two cells next to each other that are further apart lie on both sides of an edge
+
+
+def lay(texture, uv, size):
+    """What a texture, c x SIZE x SIZE, paints on a face: c x size x size. `uv`: 2 x 64 x 64, where pixels 4 x + 1 of its crop of 256 lie, negative
+    off the mesh; `size` 64: there and nowhere between; 128: in the middle of the crop's 2x2 blocks. 0 off the mesh. As `ssat_lay_paint`."""
+    at, uv = np.arange(128) * 0.5 - 0.125, uv.permute(1, 2, 0).numpy()
+    if size == 64:
+        at = np.arange(64.0)
+    at = at.clip(0, 63)
+    first, share = np.floor(at).astype(int), at - np.floor(at)
+    second = np.minimum(first + 1, 63)
+    corners = np.stack([uv[y][:, x] for y in (first, second) for x in (first, second)])
+    shares = np.stack([(a if down else 1 - a)[:, None] * (b if across else 1 - b)[None] for down in (0, 1) for across in (0, 1) for a, b in [(share, share)]])
+    known = (corners[..., 0] >= 0) & (shares > 0)
+    nearest = np.take_along_axis(corners, np.where(known, shares, -1).argmax(0)[None, ..., None], 0)
+    shares = shares * (known & (np.abs(corners - nearest) <= APART).all(-1))
+    total = shares.sum(0)[..., None]
+    place = (corners * shares[..., None]).sum(0) / np.maximum(total, 1e-9) * SIZE - 0.5
+    painted = between(texture.permute(1, 2, 0).numpy(), place)
+    return torch.from_numpy((painted * known.any(0)[..., None]).astype(np.float32)).permute(2, 0, 1)

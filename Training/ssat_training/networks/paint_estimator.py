@@ -1,0 +1,91 @@
+"""PaintEstimator: what of an unwrapped face is paint. A part of the makeup encoder that runs on the UV plane of the mesh.
+
+In the picture every face has its own pose, and a network must learn anew where lids and cheeks are; unwrapped, every texel means the same
+place of every face, so what skin looks like there, given the rest of the face, is learned a hundred times faster. Runs once a reference.
+"""
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+from ..face_texture import SIZE
+from .ssat_live import SLOPE, ResidualBlock, convolution
+
+WIDTHS = (32, 48, 64, 96, 128)  # at 64, 32, 16, 8 and 4 texels a side
+WHOLE = 256  # channels of what is known of the face as a whole
+PLACE_MAPS = 8  # learned: what is to be expected at every texel
+CONTRAST = 2  # of a texel's colour to the mean skin, so that int8 keeps its steps
+
+
+def skin_mean(colours, shows):
+    """n x 3 x 1 x 1, of skin that shows."""
+    skin = shows[:, :1]
+    return (colours * skin).sum((2, 3), keepdim=True) / skin.sum((2, 3), keepdim=True).clamp_min(1)
+
+
+def inputs(colours, shows):
+    """n x 8 x 64 x 64 in [-1, 1]: difference to the mean skin, that mean, where skin and lips show. `colours` n x 3 x 64 x 64 in [0, 1], `shows`
+    n x 2 x 64 x 64."""
+    mean = skin_mean(colours, shows)
+    seen = shows.sum(1, keepdim=True).clamp(max=1)
+    difference = ((colours - mean) * CONTRAST).clamp(-1, 1) * seen
+    return torch.cat([difference, (mean * 2 - 1).expand_as(colours), shows], 1)
+
+
+def paints(scores, mean):
+    """Opacity and flat colour times opacity of the skin's paint, then of the lips': n x 8 x 64 x 64, of the network's scores."""
+    out = []
+    for part in scores.split(4, 1):
+        opacity = torch.sigmoid(part[:, 3:])
+        out += [opacity, opacity * (mean + part[:, :3])]
+    return torch.cat(out, 1)
+
+
+class PaintEstimator(nn.Module):
+    def __init__(self):
+        super().__init__()
+        w = WIDTHS
+        self.places = nn.Parameter(torch.randn(1, PLACE_MAPS, SIZE, SIZE) * 0.1)
+        self.stem = convolution(8 + PLACE_MAPS, w[0])
+        self.down = nn.ModuleList([convolution(w[i], w[i + 1], stride=2) for i in range(4)])
+        self.residual = nn.ModuleList([ResidualBlock(c) for c in w])
+        # The face as one vector, which every cell of 4x4 reads.
+        self.whole = nn.Sequential(nn.Conv2d(w[4], WHOLE, 4, bias=False), nn.BatchNorm2d(WHOLE), nn.LeakyReLU(SLOPE, True))
+        self.with_whole = convolution(w[4] + WHOLE, w[4], kernel=1)
+        self.lowest = ResidualBlock(w[4])
+        self.merge = nn.ModuleList([convolution(w[i] + w[i + 1], w[i], kernel=1) for i in range(4)])
+        self.merged = nn.ModuleList([ResidualBlock(c) for c in w[:4]])
+        self.head = nn.Conv2d(w[0], 8, 3, 1, 1)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
+        self.head.bias.data[[3, 7]] = -3  # next to no paint
+
+    def with_places(self, x):
+        return torch.cat([x, torch.tanh(self.places).to(x.dtype).expand(len(x), -1, -1, -1)], 1)
+
+    def forward(self, x):
+        """`inputs` to scores, n x 8 x 64 x 64."""
+        x = self.residual[0](self.stem(self.with_places(x)))
+        levels = [x]
+        for down, residual in zip(self.down, self.residual[1:]):
+            x = residual(down(x))
+            levels.append(x)
+        x = self.lowest(self.with_whole(torch.cat([x, F.interpolate(self.whole(x), scale_factor=4, mode="nearest")], 1)))
+        for level in (3, 2, 1, 0):
+            both = torch.cat([levels[level], F.interpolate(x, scale_factor=2, mode="nearest")], 1)
+            x = self.merged[level](self.merge[level](both))
+        return self.head(x)
+
+
+def graph(g, x):
+    """The same as a graph for export; `x`: `with_places`."""
+    x = g.residual_block("residual.0", g.convolution("stem", x))
+    levels = [x]
+    for level in range(4):
+        x = g.residual_block(f"residual.{level + 1}", g.convolution(f"down.{level}", x, stride=2))
+        levels.append(x)
+    whole = g.convolution("whole", x, kernel=4, valid=True)
+    x = g.residual_block("lowest", g.convolution("with_whole", g.concatenate([x, g.upsample(g.upsample(whole))]), kernel=1))
+    for level in (3, 2, 1, 0):
+        x = g.convolution(f"merge.{level}", g.concatenate([levels[level], g.upsample(x)]), kernel=1)
+        x = g.residual_block(f"merged.{level}", x)
+    return g.convolution("head", x, activation="none", float_output=True)

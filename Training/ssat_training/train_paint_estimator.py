@@ -1,0 +1,237 @@
+"""Teaches PaintEstimator to tell paint from skin: random looks on unwrapped bare faces, judged by how they come out on another face.
+
+    python -m ssat_training.train_paint_estimator --textures DIR --out DIR --hours 1
+
+`--textures`: what `ssat_training.painted_textures` wrote. Resumes from its last checkpoint; logs to CSV.
+"""
+import argparse
+import csv
+import math
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from .checkpoint import save
+from .face_texture import SIZE
+from .face_zones import EYES, UV
+from .networks.paint_estimator import PaintEstimator, inputs, paints, skin_mean
+from .prepare import CHEEKS, LIDS
+from .train_ssat import LONGEST_STEP, threads_available
+
+LUMA = torch.tensor([0.3, 0.59, 0.11]).view(1, 3, 1, 1)
+XYZ = torch.tensor([[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]])
+XYZ = XYZ / torch.tensor([[0.950456], [1.0], [1.088754]])
+VISIBLE = 3  # dE
+PAINTED_WEIGHT, ZONE_WEIGHT, LIPS_WEIGHT = 4, 2, 0.12
+BARE_SHARE, RELIT_SHARE, COVERED_SHARE = 0.1, 0.6, 0.15
+BEND = 0.007  # of the UV plane: how far FaceMesh's landmarks are off, deviation
+
+
+def zone(*rings):
+    mask = np.zeros((256, 256), np.uint8)
+    for ring in rings:
+        cv2.fillPoly(mask, [np.round(UV[ring] * 255 * 16).astype(np.int32)], 1, shift=4)
+    return torch.from_numpy(cv2.resize(mask.astype(np.float32), (SIZE, SIZE), interpolation=cv2.INTER_AREA))
+
+
+ZONES = {"eyelids": (zone(*LIDS) - torch.from_numpy(cv2.resize(EYES, (SIZE, SIZE), interpolation=cv2.INTER_AREA))).clamp(0, 1), "cheeks": zone(*CHEEKS)}
+
+
+def lab(colours):
+    """CIELAB of n x 3 x h x w R'G'B' in [0, 1]."""
+    c = colours.clamp(1e-4, 1)
+    linear = torch.where(c > 0.04045, ((c + 0.055) / 1.055) ** 2.4, c / 12.92)
+    xyz = torch.einsum("ij,njhw->nihw", XYZ, linear).clamp_min(1e-5)
+    f = torch.where(xyz > 0.008856, xyz ** (1 / 3), 7.787 * xyz + 16 / 116)
+    return torch.stack([116 * f[:, 1] - 16, 500 * (f[:, 0] - f[:, 1]), 200 * (f[:, 1] - f[:, 2])], 1)
+
+
+def mean_around(values, mask):
+    box = lambda x: F.avg_pool2d(F.avg_pool2d(x, 5, 1, 2), 5, 1, 2)
+    return box(values * mask) / box(mask).clamp_min(1e-3)
+
+
+def light(colours, shows):
+    """How the light of a face shows on paint, n x 1 x 64 x 64, of the skin and of the lips: as `painted_makeup.paint`."""
+    luma = (colours * LUMA).sum(1, keepdim=True)
+    around = mean_around(luma, shows.sum(1, keepdim=True).clamp(max=1))
+    grain = (luma / around.clamp_min(0.02)).clamp(0.5, 1.8)
+    shading = (around / skin_mean(luma.expand(-1, 3, -1, -1), shows)[:, :1].clamp_min(0.05)).clamp(0.5, 1.6)
+    return shading**0.5 * grain**0.7, grain**0.9
+
+
+def laid(colours, light, paint):
+    """`paint`: opacity, and colour times it."""
+    return ((1 - paint[:, :1]) * colours + paint[:, 1:] * light).clamp(0, 1)
+
+
+def on_face(colours, shows, look):
+    """A face wearing a look, n x 8."""
+    of_skin, of_lips = light(colours, shows)
+    lips = shows[:, 1:]
+    return laid(colours, of_skin, look[:, :4]) * (1 - lips) + laid(colours, of_lips, look[:, 4:]) * lips
+
+
+def as_maps(values):
+    return torch.from_numpy(np.ascontiguousarray(values)).permute(0, 3, 1, 2).float()
+
+
+class Textures:
+    def __init__(self, folder, held_out):
+        suffix = "_held_out" if held_out else ""
+        faces = np.load(Path(folder) / f"faces{suffix}.npz")
+        self.colours, self.shows = faces["colours"], faces["shows"]
+        self.looks = np.load(Path(folder) / f"looks{suffix}.npy", mmap_mode="r")
+
+    def faces(self, indices):
+        return as_maps(self.colours[indices]) / 255, as_maps(self.shows[indices])
+
+    def drawn(self, random, count):
+        """Faces and looks, both mirrored at random."""
+        colours, shows = self.faces(random.integers(0, len(self.colours), count))
+        look = as_maps(self.looks[np.sort(random.integers(0, len(self.looks), count))])[torch.from_numpy(random.permutation(count))]
+        look = look * torch.from_numpy(random.random(count) >= BARE_SHARE).view(-1, 1, 1, 1)
+        flip = lambda x, some: torch.where(some.view(-1, 1, 1, 1), x.flip(-1), x)
+        some, others = (torch.from_numpy(random.random(count) < 0.5) for _ in range(2))
+        return flip(colours, some), flip(shows, some), flip(look, others)
+
+
+def relit(colours, random):
+    """Exposure, contrast, colour of the light, and light that differs over the face."""
+    n = len(colours)
+    draw = lambda low, high, *shape: torch.from_numpy(random.uniform(low, high, (n, *shape, 1, 1)).astype(np.float32))
+    across, down = torch.linspace(-1, 1, SIZE).view(1, 1, 1, -1), torch.linspace(-1, 1, SIZE).view(1, 1, -1, 1)
+    lit = (colours * draw(0.7, 1.15, 1)).clamp(1e-4, 1) ** draw(0.8, 1.25, 1) * (1 + draw(-0.1, 0.1, 3))
+    lit = lit * torch.exp(across * draw(-0.25, 0.25, 1) + down * draw(-0.1, 0.1, 1)) * (1 + across * draw(-0.05, 0.05, 3))
+    return torch.where(draw(0, 1, 1) < RELIT_SHARE, lit.clamp(0, 1), colours)
+
+
+def bent(maps, random):
+    """All maps moved alike by a smooth field: the landmarks of a photo are not exact."""
+    n = len(maps)
+    field = F.interpolate(torch.from_numpy(random.normal(0, BEND, (n, 2, 6, 6)).astype(np.float32)), size=(SIZE, SIZE), mode="bicubic", align_corners=True)
+    grid = F.affine_grid(torch.eye(2, 3).expand(n, -1, -1), (n, 1, SIZE, SIZE), align_corners=False)
+    return F.grid_sample(maps, grid + 2 * field.permute(0, 2, 3, 1), padding_mode="border", align_corners=False)
+
+
+def photographed(made, shows, look, random):
+    """What the estimator is given of a painted face, and the look where it then lies."""
+    maps = bent(torch.cat([made, shows, look], 1), random)
+    made, shows, look = maps.split([3, 2, 8], 1)
+    shows = (shows > 0.6).float()
+    covered = torch.from_numpy(random.random(len(made)) < COVERED_SHARE).view(-1, 1, 1, 1)
+    shows = torch.where(covered, shows * shows.roll(1, 0).amax(1, keepdim=True), shows)
+    noise = torch.from_numpy(random.normal(0, 1, made.shape).astype(np.float32)) * torch.from_numpy(random.uniform(0, 0.015, (len(made), 1, 1, 1)).astype(np.float32))
+    return (made + noise).clamp(0, 1), shows, look
+
+
+def lips_mean(paint, shows):
+    """One opacity and one colour a look, as the program lays lips on."""
+    lips = shows[:, 1:]
+    return (paint[:, 4:] * lips).sum((2, 3), keepdim=True) / lips.sum((2, 3), keepdim=True).clamp_min(1)
+
+
+def differences(made, truth, face, shows):
+    """dE of two looks on a face, and of the true one from the bare face: n x 1 x 64 x 64 each."""
+    out, wanted, bare = (lab(x) for x in (on_face(face, shows, made), on_face(face, shows, truth), face))
+    length = lambda x: (x.square().sum(1, keepdim=True) + 0.01).sqrt()
+    return length(out - wanted), length(wanted - bare)
+
+
+def whole_lips(paint, shows):
+    return torch.cat([paint[:, :4], lips_mean(paint, shows).expand(-1, -1, SIZE, SIZE)], 1)
+
+
+@torch.no_grad()
+def validate(network, textures, count=512):
+    """Median recovery, 1 - error / change, on other held-out people, where the look changes the region by more than 3 dE."""
+    network.eval()
+    ratios = {name: [] for name in ("lips", *ZONES)}
+    for start in range(0, count, 64):
+        random = np.random.default_rng(start)
+        colours, shows, look = textures.drawn(random, 64)
+        face, face_shows = textures.faces(random.integers(0, len(textures.colours), 64))
+        made = paints(network(inputs(on_face(colours, shows, look), shows)).float(), skin_mean(on_face(colours, shows, look), shows))
+        error, change = differences(whole_lips(made, shows), look, face, face_shows)
+        both = shows * face_shows
+        for name in ratios:
+            where = (both[:, 1:] > 0 if name == "lips" else (ZONES[name] > 0.5) & (both[:, :1] > 0)) & (change > VISIBLE)
+            for k in range(64):
+                if where[k].sum() > 8:
+                    ratios[name].append(1 - (error[k][where[k]].sum() / change[k][where[k]].sum()).item())
+    network.train()
+    return {k: f"{np.median(v):.3f} (mean {np.mean(v):.3f})" for k, v in ratios.items() if v}
+
+
+def loss_of(network, textures, random, batch, autocast):
+    colours, shows, look = textures.drawn(random, batch)
+    colours = relit(colours, random)
+    seen, seen_shows, truth = photographed(on_face(colours, shows, look), shows, look, random)
+    with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+        scores = network(inputs(seen, seen_shows).to(memory_format=torch.channels_last))
+    made = whole_lips(paints(scores.float(), skin_mean(seen, seen_shows)), seen_shows)
+    face, face_shows = colours.roll(1, 0), shows.roll(1, 0)
+    error, change = differences(made, truth, face, face_shows)
+    weight = 1 + PAINTED_WEIGHT * (change / VISIBLE).clamp(max=1)
+    weight = weight * (1 + ZONE_WEIGHT * sum(ZONES.values()).clamp(max=1))
+    on_skin, on_lips = weight * face_shows[:, :1] * seen_shows[:, :1], weight * face_shows[:, 1:] * (seen_shows[:, 1:].sum((2, 3), keepdim=True) > 4)
+    mean = lambda w: (error * w).sum() / w.sum().clamp_min(1)
+    return mean(on_skin) + LIPS_WEIGHT * mean(on_lips)
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--textures", required=True)
+    p.add_argument("--out", required=True)
+    p.add_argument("--steps", type=int, default=10**9)
+    p.add_argument("--hours", type=float, default=1.0, help="end, with the learning rate run down, after this much running time")
+    p.add_argument("--batch", type=int, default=64)
+    p.add_argument("--rate", type=float, default=3e-3)
+    p.add_argument("--threads", type=int, default=0, help="0: two, or one while something else runs")
+    p.add_argument("--precision", choices=("float32", "bfloat16"), default="bfloat16")
+    o = p.parse_args()
+    out = Path(o.out)
+    out.mkdir(parents=True, exist_ok=True)
+    textures, held_out = Textures(o.textures, False), Textures(o.textures, True)
+    torch.manual_seed(0)
+    network = PaintEstimator().to(memory_format=torch.channels_last)
+    optimizer = torch.optim.AdamW(network.parameters(), o.rate, weight_decay=1e-3, betas=(0.9, 0.99))
+    step, elapsed = 0, 0.0
+    if (out / "last.pt").exists():
+        state = torch.load(out / "last.pt")
+        network.load_state_dict(state["network"]), optimizer.load_state_dict(state["optimizer"])
+        step, elapsed = state["step"], state["elapsed"]
+    random, last = np.random.default_rng(step + 1), time.time()
+    log = open(out / "log.csv", "a", newline="")
+    writer, recent = csv.writer(log), []
+    progress = max(step / o.steps, elapsed / (3600 * o.hours))
+    while progress < 1:
+        if step % 20 == 0:
+            torch.set_num_threads(threads_available(o.threads))
+        for group in optimizer.param_groups:
+            group["lr"] = o.rate * min(1, (step + 1) / 100) * (0.5 + 0.5 * math.cos(math.pi * progress)) + 1e-6
+        loss = loss_of(network, textures, random, o.batch, o.precision == "bfloat16")
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+        optimizer.step()
+        step += 1
+        now = time.time()
+        elapsed, last = elapsed + min(now - last, LONGEST_STEP), now
+        progress = max(step / o.steps, elapsed / (3600 * o.hours))
+        recent.append(loss.item())
+        if step % 20 == 0:
+            writer.writerow([step, round(elapsed, 1), f"{np.mean(recent):.5f}"])
+            log.flush()
+            recent = []
+        if step % 400 == 0 or progress >= 1:
+            print(step, round(elapsed), f"{loss.item():.3f}", validate(network, held_out), flush=True)
+            save(out / "last.pt", network=network.state_dict(), average=network.state_dict(), optimizer=optimizer.state_dict(), step=step, elapsed=elapsed)
+
+
+if __name__ == "__main__":
+    main()
