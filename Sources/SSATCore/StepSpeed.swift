@@ -54,8 +54,8 @@ struct InventedCrop {
             let x = (Double(pixel % 256 / 4) - 31.5) / across, y = (Double(pixel / 1024) - 31.5) / (1.4 * across)
             return (x * x + y * y < 1 ? FaceClass.skin : .background).rawValue
         }
-        weight = parsing.map { $0 == FaceClass.skin.rawValue ? 1 : 0 }
-        let weight = weight
-        uv = places.indices.map { weight[$0 / 64 * 1024 + $0 % 64 * 4] > 0 ? places[$0] : SIMD2(-1, -1) }
+        let weights: [Float] = parsing.map { $0 == FaceClass.skin.rawValue ? 1 : 0 }
+        weight = weights
+        uv = places.indices.map { weights[$0 / 64 * 1024 + $0 % 64 * 4] > 0 ? places[$0] : SIMD2(-1, -1) }
     }
 }

@@ -1,7 +1,7 @@
 """PaintEstimator: what of an unwrapped face is paint. A part of the makeup encoder that runs on the UV plane of the mesh.
 
 In the picture every face has its own pose, and a network must learn anew where lids and cheeks are; unwrapped, every texel means the same
-place of every face, so what skin looks like there, given the rest of the face, is learned a hundred times faster. Runs once a reference.
+place of every face, so what skin looks like there, given the rest of the face, is learned in minutes (docs/decisions/0036). Runs once a reference.
 """
 import torch
 import torch.nn as nn
@@ -13,7 +13,7 @@ from .ssat_live import SLOPE, ResidualBlock, convolution
 WIDTHS = (32, 48, 64, 96, 128)  # at 64, 32, 16, 8 and 4 texels a side
 WHOLE = 256  # channels of what is known of the face as a whole
 PLACE_MAPS = 8  # learned: what is to be expected at every texel
-CONTRAST = 2  # of a texel's colour to the mean skin, so that int8 keeps its steps
+CONTRAST = 2  # of a texel's colour to the mean skin
 
 
 def skin_mean(colours, shows):
