@@ -141,6 +141,13 @@ static bool between_uv(const float *uv, place p, float o[2]) {
   return true;
 }
 
+void ssat_paint_texture(const float *paint, float *texture) {
+  for (int i = 0; i < 64 * 64 * 4; i += 4) {
+    texture[i] = paint[i];
+    times(to_luma_chroma, paint + i + 1, texture + i + 1);
+  }
+}
+
 void ssat_lay_paint(const float *texture, const float *uv, float *paint) {
   for (int y = 0; y < 128; y++)
     for (int x = 0; x < 128; x++) {

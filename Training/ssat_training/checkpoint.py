@@ -12,6 +12,16 @@ def save(path, **state):
     os.replace(f"{path}.part", path)
 
 
+def resumed(folder, network, optimizer):
+    """What a killed run of `folder` saved last, network and optimizer put back; None where there is nothing."""
+    path = Path(folder) / "last.pt"
+    if not path.exists():
+        return None
+    state = torch.load(path)
+    network.load_state_dict(state["network"]), optimizer.load_state_dict(state["optimizer"])
+    return state
+
+
 def weights(path, from_notebook):
     """The averaged weights of a `last.pt`, of a kept `.safetensors`, or of the lab notebook (renamed by `from_notebook`)."""
     if Path(path).suffix == ".safetensors":

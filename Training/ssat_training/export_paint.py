@@ -10,11 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import safe_open
 from safetensors.torch import save_file
 
-from .checkpoint import weights
-from .export_ssat import LICENCE, as_kept
+from .export_ssat import LICENCE, as_kept, loaded
 from .face_texture import unwrap
 from .face_zones import UV
 from .graph import FloatGraph
@@ -34,12 +32,8 @@ def main():
     o = p.parse_args()
     torch.set_grad_enabled(False)
     network = PaintEstimator().eval()
-    network.load_state_dict(weights(o.checkpoint, None))
-    if o.checkpoint.endswith(".safetensors"):
-        with safe_open(o.checkpoint, "pt") as kept:
-            steps = kept.metadata()["steps"]
-    else:
-        steps = str(torch.load(o.checkpoint)["step"])
+    average, steps = loaded(o.checkpoint)
+    network.load_state_dict(average)
     digest = hashlib.sha256(Path(o.checkpoint).read_bytes()).hexdigest()[:16]
     metadata = {"format": "ssat-live 1", "network": "paint_estimator", "licence": LICENCE, "checkpoint": digest, "steps": steps}
     exact = FloatGraph(network)

@@ -4,9 +4,9 @@ import numpy as np
 import torch
 
 from .face_zones import TRIANGLES, UV
+from .painted_makeup import LIPS, SKIN
 
 SIZE = 64
-SKIN, LIPS = (1, 2, 6, 7), (11, 12)  # label classes: skin, nose, brows; upper and lower lip
 SOFTENING = np.float32([1, 4, 6, 4, 1]) / 16  # a texel is two to three pixels of an aligned crop
 FARTHEST = 0.05  # of the UV plane: a texel whose pixel shows another place of the mesh is turned away
 SURE_SHARE = 0.7  # of the pixels around a texel

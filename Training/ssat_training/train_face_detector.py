@@ -14,7 +14,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from .checkpoint import save
+from .checkpoint import resumed, save
 from .networks.face_detector import SIZE, STRIDES, FaceDetector, decode, iou
 from .splits import held_out
 
@@ -215,9 +215,7 @@ def main():
     network = FaceDetector().to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(network.parameters(), 2e-3, weight_decay=1e-4)
     step, average = 0, None
-    if (out / "last.pt").exists():
-        state = torch.load(out / "last.pt")
-        network.load_state_dict(state["network"]), optimizer.load_state_dict(state["optimizer"])
+    if state := resumed(out, network, optimizer):
         step, average = state["step"], state["average"]
     average = average or {k: v.clone() for k, v in network.state_dict().items()}
     loader = iter(torch.utils.data.DataLoader(training, o.batch, num_workers=1, prefetch_factor=3))

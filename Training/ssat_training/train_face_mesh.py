@@ -17,7 +17,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from .checkpoint import save, weights
+from .checkpoint import resumed, save, weights
 from .face_mesh_data import SIZE, UNKNOWN, PreparedFaces, no_face, two_views
 from .networks.face_mesh import CLASSES, FaceMesh, from_notebook
 from .splits import held_out
@@ -162,9 +162,7 @@ def main():
     network = FaceMesh().to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(network.parameters(), o.rate, weight_decay=1e-4)
     step, average, elapsed = 0, None, 0.0
-    if (out / "last.pt").exists():
-        state = torch.load(out / "last.pt")
-        network.load_state_dict(state["network"]), optimizer.load_state_dict(state["optimizer"])
+    if state := resumed(out, network, optimizer):
         step, average, elapsed = state["step"], state["average"], state["elapsed"]
     elif o.warm_start:
         network.load_state_dict(weights(o.warm_start, from_notebook))

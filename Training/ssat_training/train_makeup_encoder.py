@@ -15,7 +15,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from .checkpoint import save, weights
+from .checkpoint import resumed, save, weights
 from .losses.paint import of_the_lips, paint_change, paint_loss
 from .networks.ssat_live import OPACITY, PAINT, SSATLive, from_notebook, widen
 from .train_ssat import LONGEST_STEP, SEEN_SHARE, Pairs, mirrored, threads_available, zones
@@ -87,9 +87,7 @@ def main():
     learned = [*network.makeup_encoder.parameters(), *network.makeup_projection.parameters()]
     optimizer = torch.optim.AdamW(learned, o.rate, weight_decay=1e-4, betas=(0.9, 0.99))
     step, elapsed = 0, 0.0
-    if (out / "last.pt").exists():
-        state = torch.load(out / "last.pt")
-        network.load_state_dict(state["network"]), optimizer.load_state_dict(state["optimizer"])
+    if state := resumed(out, network, optimizer):
         step, elapsed = state["step"], state["elapsed"]
     random, autocast = np.random.default_rng(step + 1), o.precision == "bfloat16"
     log = open(out / "log.csv", "a", newline="")

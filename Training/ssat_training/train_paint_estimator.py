@@ -15,10 +15,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from .checkpoint import save
+from .checkpoint import resumed, save
 from .face_texture import SIZE
 from .face_zones import EYES, UV
 from .networks.paint_estimator import PaintEstimator, inputs, paints, skin_mean
+from .networks.ssat_live import soften
 from .prepare import CHEEKS, LIDS
 from .train_ssat import LONGEST_STEP, threads_available
 
@@ -50,15 +51,10 @@ def lab(colours):
     return torch.stack([116 * f[:, 1] - 16, 500 * (f[:, 0] - f[:, 1]), 200 * (f[:, 1] - f[:, 2])], 1)
 
 
-def mean_around(values, mask):
-    box = lambda x: F.avg_pool2d(F.avg_pool2d(x, 5, 1, 2), 5, 1, 2)
-    return box(values * mask) / box(mask).clamp_min(1e-3)
-
-
 def light(colours, shows):
     """How the light of a face shows on paint, n x 1 x 64 x 64, of the skin and of the lips: as `painted_makeup.paint`."""
     luma = (colours * LUMA).sum(1, keepdim=True)
-    around = mean_around(luma, shows.sum(1, keepdim=True).clamp(max=1))
+    around = soften(luma, shows.sum(1, keepdim=True).clamp(max=1))
     grain = (luma / around.clamp_min(0.02)).clamp(0.5, 1.8)
     shading = (around / skin_mean(luma.expand(-1, 3, -1, -1), shows)[:, :1].clamp_min(0.05)).clamp(0.5, 1.6)
     return shading**0.5 * grain**0.7, grain**0.9
@@ -155,7 +151,8 @@ def validate(network, textures, count=512):
         random = np.random.default_rng(start)
         colours, shows, look = textures.drawn(random, 64)
         face, face_shows = textures.faces(random.integers(0, len(textures.colours), 64))
-        made = paints(network(inputs(on_face(colours, shows, look), shows)).float(), skin_mean(on_face(colours, shows, look), shows))
+        seen = on_face(colours, shows, look)
+        made = paints(network(inputs(seen, shows)).float(), skin_mean(seen, shows))
         error, change = differences(whole_lips(made, shows), look, face, face_shows)
         both = shows * face_shows
         for name in ratios:
@@ -201,9 +198,7 @@ def main():
     network = PaintEstimator().to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(network.parameters(), o.rate, weight_decay=1e-3, betas=(0.9, 0.99))
     step, elapsed = 0, 0.0
-    if (out / "last.pt").exists():
-        state = torch.load(out / "last.pt")
-        network.load_state_dict(state["network"]), optimizer.load_state_dict(state["optimizer"])
+    if state := resumed(out, network, optimizer):
         step, elapsed = state["step"], state["elapsed"]
     random, last = np.random.default_rng(step + 1), time.time()
     log = open(out / "log.csv", "a", newline="")

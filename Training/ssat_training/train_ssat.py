@@ -13,7 +13,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from .checkpoint import save, weights
+from .checkpoint import resumed, save, weights
 from .face_zones import CHEEK_ZONE, EYE_ZONE
 from .losses.adversarial import Judges
 from .losses.consistency import cycle_loss, self_reconstruction_loss
@@ -253,10 +253,8 @@ def main():
     torch.manual_seed(1)
     network = network_of(o.network, o.without)
     optimizer = torch.optim.AdamW(network.parameters(), o.rate, weight_decay=1e-4, betas=(0.9, 0.99))
-    step, average, elapsed, state = 0, None, 0.0, None
-    if (out / "last.pt").exists():
-        state = torch.load(out / "last.pt")
-        network.load_state_dict(state["network"]), optimizer.load_state_dict(state["optimizer"])
+    step, average, elapsed = 0, None, 0.0
+    if state := resumed(out, network, optimizer):
         step, average, elapsed = state["step"], state["average"], state["elapsed"]
     elif o.warm_start:
         network.load_state_dict(widen(weights(o.warm_start, from_notebook)))

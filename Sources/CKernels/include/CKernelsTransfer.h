@@ -44,6 +44,9 @@ void ssat_luma_around(const float *average, float *around, float *scratch);
 void ssat_colour_maps(const float *average, const float *warped, const float *paint, const uint8_t *skin, const float *lips,
                       const float *around, const ssat_regions *regions, float *colours, float *scratch);
 
+/// `paint`, 64x64x4: opacity, then R'G'B' times it. `texture`: the same in luma and chroma, for `ssat_lay_paint`.
+void ssat_paint_texture(const float *paint, float *texture);
+
 /// What a look paints on a face, 128x128x4 for the 2x2 blocks of its crop: opacity, then colour times opacity in luma and chroma; 0 off the mesh.
 /// `texture` 64x64x4, the same by UV coordinates (texel x is at (x + 0.5) / 64); `uv` 64x64x2, where the crop's pixels 4 x + 1 lie, negative
 /// off the mesh.

@@ -25,15 +25,10 @@ package struct PaintTexture: Sendable, Equatable {
         return SIMD4(values[i], values[i + 1], values[i + 2], values[i + 3])
     }
 
-    /// The same with the colour in luma and two chroma differences (BT.601), as the kernels lay it on.
+    /// The same with the colour in luma and chroma, as the kernels lay it on.
     var inLumaAndChroma: [Float] {
-        var out = values
-        for i in stride(from: 0, to: out.count, by: 4) {
-            let r = values[i + 1], g = values[i + 2], b = values[i + 3]
-            out[i + 1] = 0.299 * r + 0.587 * g + 0.114 * b
-            out[i + 2] = -0.168736 * r - 0.331264 * g + 0.5 * b
-            out[i + 3] = 0.5 * r - 0.418688 * g - 0.081312 * b
-        }
-        return out
+        var texture = values
+        ssat_paint_texture(values, &texture)
+        return texture
     }
 }
