@@ -2,11 +2,11 @@
 # From pictures to judged weights in three commands; run again after a kill, each goes on where it was.
 #
 #   Training/reproduce.sh data      landmarks and aligned crops
-#   Training/reproduce.sh train     the three networks, from nothing
+#   Training/reproduce.sh train     the networks, from nothing
 #   Training/reproduce.sh judge     exports over ../Models, builds, and prints every table of docs/quality.md
 #
 # W: where all of it goes (15 GB). PYTHON: with requirements.txt. The steps are those of README.md; smaller ones to try the script:
-#   W=/tmp/try LIMIT=200 PAIRS=12 HELD_OUT_PAIRS=8 DETECTOR=2 MESH=2 FIRST=2 ENCODER=2 PAINT=2 SSAT=2 KEYS=2 TUNED=2 COUNT=2 MODELS=/tmp/models BINARY=... Training/reproduce.sh train
+#   W=/tmp/try LIMIT=200 PAIRS=12 HELD_OUT_PAIRS=8 DETECTOR=2 MESH=2 FIRST=2 ENCODER=2 REFINER=2 PAINT=2 SSAT=2 KEYS=2 TUNED=2 COUNT=2 MODELS=/tmp/models BINARY=... Training/reproduce.sh train
 set -euo pipefail
 cd "$(dirname "$0")"
 W=${W:-$PWD/../../reproduced}
@@ -31,6 +31,8 @@ train() {
   run train_face_detector --landmarks "$W/landmarks" --noface "$data/noface" --out "$W/detector" --steps "${DETECTOR:-2500}"
   run train_face_mesh --hands "$W/hands.npz" --prepared "$W/prepared" --landmarks "$W/landmarks" --noface "$data/noface" --out "$W/mesh" --steps "${MESH:-5000}"
   once unlabelled prepare_unlabelled --landmarks "$W/landmarks" --checkpoint "$W/mesh/last.pt" --out "$W/unlabelled" "${limit[@]}"
+  once windows refiner_windows --landmarks "$W/landmarks" --prepared "$W/prepared,$W/unlabelled" --out "$W/windows" "${limit[@]}"
+  run train_mesh_refiner --windows "$W/windows" --prepared "$W/prepared" --mesh "$W/mesh/last.pt" --out "$W/refiner" --steps "${REFINER:-10000}" --hours 100
   for shard in 0 1; do
     once pairs_$shard pairs --prepared "$W/prepared,$W/unlabelled" --out "$W/pairs" --shard $shard --count "${PAIRS:-3500}"
   done
@@ -54,6 +56,7 @@ judge() {
       --models "$models" --fixtures "$fixtures" --keep "$kept" ${COUNT:+--count 4}
   done
   run export_ssat --checkpoint "$W/mean/last.pt" --tuned "$W/tuned/last.pt" --pairs "$W/pairs" --models "$models" --fixtures "$fixtures" --keep "$kept/ssat_live.safetensors" ${COUNT:+--count 4}
+  run export_refiner --checkpoint "$W/refiner/last.pt" --windows "$W/windows" --models "$models" --fixtures "$fixtures" --keep "$kept" ${COUNT:+--count 4}
   run export_paint --checkpoint "$W/paint/last.pt" --models "$models" --fixtures "$fixtures" --keep "$kept"
   local binary=${BINARY:-../.build/release/ssat-live}
   [ -n "${BINARY:-}" ] || (cd .. && swift build -c release)

@@ -18,11 +18,13 @@ for steps in 2 3; do # the second run resumes the first
 done
 # The shipped weights: three steps from nothing see no face that would be kept.
 run prepare_unlabelled --landmarks "$work/landmarks" --checkpoint checkpoints/face_mesh.safetensors --out "$work/unlabelled" --limit 400
+run refiner_windows --landmarks "$work/landmarks" --prepared "$work/prepared,$work/unlabelled" --out "$work/windows" --limit 30
 run pairs --prepared "$work/prepared,$work/unlabelled" --out "$work/pairs" --shard 0 --count 12
 run pairs --prepared "$work/prepared" --out "$work/pairs" --shard 9 --count 8 --held-out
 run seen_pairs --pairs "$work/pairs" --shard 0 --checkpoint "$work/mesh/last.pt" --harder
 run painted_textures --prepared "$work/prepared,$work/unlabelled" --out "$work/textures" --looks 500
 for steps in 2 3; do
+  run train_mesh_refiner --windows "$work/windows" --prepared "$work/prepared" --mesh checkpoints/face_mesh.safetensors --out "$work/refiner" --steps $steps --batch 4
   run train_paint_estimator --textures "$work/textures" --out "$work/paint" --steps $steps --batch 4
   run train_makeup_encoder --pairs "$work/pairs" --shards 0 --out "$work/encoder" --warm-start checkpoints/ssat_live.safetensors --steps $steps --batch 2
   run train_ssat --pairs "$work/pairs" --shards 0 --out "$work/ssat" --warm-start "$work/encoder/last.pt" --steps $steps --batch 2
@@ -44,6 +46,8 @@ mkdir -p "$work/models" "$work/fixtures"
 run export_mesh "$work/models"
 run export_ssat --checkpoint "$work/mean/last.pt" --tuned "$work/tuned/last.pt" --pairs "$work/pairs" --count 4 --models "$work/models" --fixtures "$work/fixtures" --keep "$work/ssat.safetensors"
 run export_ssat --checkpoint "$work/ssat.safetensors" --pairs "$work/pairs" --count 4 --models "$work/models" --fixtures "$work/fixtures" --keep "$work/ssat.safetensors"
+cp ../Tests/SSATCoreTests/Fixtures/face_mesh.golden.safetensors "$work/fixtures"
+run export_refiner --checkpoint "$work/refiner/last.pt" --windows "$work/windows" --count 4 --models "$work/models" --fixtures "$work/fixtures" --keep "$work/kept"
 run export_paint --checkpoint "$work/paint/last.pt" --models "$work/models" --fixtures "$work/fixtures" --keep "$work/kept"
 for network in face_detector face_mesh; do
   run export_face $network --checkpoint "$work/${network/face_/}/last.pt" --landmarks "$work/landmarks" --noface "$data/noface" --count 4 \

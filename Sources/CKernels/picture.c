@@ -431,20 +431,21 @@ INLINE void find_differences(const uint8_t *crop, const uint8_t *previous_crop, 
 
 enum { PIXELS = 256 * 256, EDGED = 66 };  // 64 cells and one beyond on either side
 
-// What smoothing keeps of a whole crop. Of every cell of 4x4 pixels: how far the two changes are apart, how large the larger is, and from that the
+// What smoothing keeps of a whole crop: the change and the picture that were averaged. Of every cell of 4x4 pixels: how far the two changes are apart, how large the larger is, and from that the
 // least share that the new one has.
 typedef struct {
-  float worn[3][PIXELS], moved[PIXELS];
+  float worn[3][PIXELS], mean[3][PIXELS], moved[PIXELS];
   float apart[EDGED * EDGED], most[EDGED * EDGED], least[EDGED * EDGED];
 } smoothing;
 
 _Static_assert(sizeof(smoothing) == SSAT_SMOOTH_SCRATCH * sizeof(float), "the header says how much");
 
-INLINE void find_worn(const float *previous_change, const origins *o, int32_t count, float *worn) {
+// Of a map of three values a pixel, what was where a stretch comes from: a plane each.
+INLINE void find_worn(const float *previous, const origins *o, int32_t count, float *worn) {
   for (int32_t k = 0; k < 3; k++) {
     float a[STRETCH], b[STRETCH], c[STRETCH], d[STRETCH];
     for (int32_t i = 0; i < count; i++) {
-      const float *from = previous_change + (ptrdiff_t)o->pixel[i] * 3 + k;
+      const float *from = previous + (ptrdiff_t)o->pixel[i] * 3 + k;
       a[i] = from[0], b[i] = from[3], c[i] = from[768], d[i] = from[771];
     }
     for (int32_t i = 0; i < count; i++) worn[k * PIXELS + i] = mixed(a[i], b[i], c[i], d[i], o->fx[i], o->fy[i]);
@@ -493,7 +494,9 @@ INLINE void spread_least(const float *above, const float *below, float fy, int32
   }
 }
 
-INLINE void smooth_stretch(float *change, const float *moved, const float *worn, const float *least, int32_t count, float calm) {
+// `mean` holds the picture of now, in 0...1, and becomes its mean over time.
+INLINE void smooth_stretch(float *change, float *mean, const float *moved, const float *worn, const float *was_mean, const float *least, int32_t count,
+                           float calm) {
   float share[STRETCH];
   for (int32_t i = 0; i < count; i++) {
     // Differences of 4 levels are noise; those of 33 are another thing in its place.
@@ -505,11 +508,23 @@ INLINE void smooth_stretch(float *change, const float *moved, const float *worn,
       // What has left the mask fades at once where it is small: nothing lingers.
       change[3 * i + k] = now == 0 && fabsf(v) < 0.004f ? 0 : v;
     }
+  for (int32_t i = 0; i < count; i++)
+    for (int32_t k = 0; k < 3; k++) mean[3 * i + k] = was_mean[k * PIXELS + i] + share[i] * (mean[3 * i + k] - was_mean[k * PIXELS + i]);
 }
 
-void ssat_keep_crop(const uint8_t *crop, uint8_t *previous_crop) {
+// The averaged change is that of a picture averaged alike. Where the picture is now another, so is what the paint hides of it.
+INLINE void follow(float *change, const float *follows, const uint8_t *crop, const float *mean, int32_t count) {
+  for (int32_t i = 0; i < count; i++) {
+    float by[3];
+    for (int32_t k = 0; k < 3; k++) by[k] = (float)crop[3 * i + k] / 255 - mean[3 * i + k];
+    float luma = 0.299f * by[0] + 0.587f * by[1] + 0.114f * by[2];
+    for (int32_t k = 0; k < 3; k++) change[3 * i + k] += follows[2 * i] * luma + follows[2 * i + 1] * (by[k] - luma);
+  }
+}
+
+CLONES void ssat_keep_crop(const uint8_t *crop, uint8_t *previous_crop, float *mean) {
   for (int32_t i = 0; i < 256 * 256; i++)
-    for (int32_t k = 0; k < 3; k++) previous_crop[4 * i + k] = crop[3 * i + k];
+    for (int32_t k = 0; k < 3; k++) previous_crop[4 * i + k] = crop[3 * i + k], mean[3 * i + k] = (float)crop[3 * i + k] / 255;
 }
 
 // Whole cells of both changes, and as far around as what was worn may have moved.
@@ -521,8 +536,8 @@ INLINE extent smoothed_extent(const float *change, const float *previous_change,
   return (extent){x0 & ~3, y0, (x1 + 3) & ~3, y1};
 }
 
-CLONES void ssat_smooth_change(float *change, float *previous_change, const uint8_t *crop, uint8_t *previous_crop, const float *back, float calm,
-                               float *scratch) {
+CLONES void ssat_smooth_change(float *change, float *previous_change, const uint8_t *crop, uint8_t *previous_crop, const float *follows,
+                               float *mean, const float *back, float calm, float *scratch) {
   smoothing *s = (smoothing *)scratch;
   memset(s->apart, 0, sizeof s->apart + sizeof s->most + sizeof s->least);
   extent e = smoothed_extent(change, previous_change, back);
@@ -539,10 +554,12 @@ CLONES void ssat_smooth_change(float *change, float *previous_change, const uint
       find_origins(row, x, y, count, &o);
       find_differences(crop + 3 * i, previous_crop, &o, count, s->moved + i);
       find_worn(previous_change, &o, count, s->worn[0] + i);
+      find_worn(mean, &o, count, s->mean[0] + i);
       compare(change + 3 * i, s->worn[0] + i, count, s->apart + cell, s->most + cell);
     }
   }
   find_least(s);
+  ssat_keep_crop(crop, previous_crop, mean);
   for (int32_t y = e.y0; y < e.y1; y++)
     for (int32_t x = e.x0; x < e.x1; x += STRETCH) {
       int32_t count = e.x1 - x < STRETCH ? e.x1 - x : STRETCH, i = y * 256 + x;
@@ -550,10 +567,13 @@ CLONES void ssat_smooth_change(float *change, float *previous_change, const uint
       int32_t above = (y + 2) / 4 * EDGED + x / 4 + 1;
       float least[STRETCH], fy = ((float)((y + 2) % 4) + 0.5f) * 0.25f;
       spread_least(s->least + above, s->least + above + EDGED, fy, count, least);
-      smooth_stretch(change + 3 * i, s->moved + i, s->worn[0] + i, least, count, calm);
+      smooth_stretch(change + 3 * i, mean + 3 * i, s->moved + i, s->worn[0] + i, s->mean[0] + i, least, count, calm);
     }
   memcpy(previous_change, change, (size_t)PIXELS * 3 * sizeof(float));
-  ssat_keep_crop(crop, previous_crop);
+  for (int32_t y = e.y0; y < e.y1; y++) {
+    int32_t i = y * 256 + e.x0;
+    follow(change + 3 * i, follows + 2 * i, crop + 3 * i, mean + 3 * i, e.x1 - e.x0);
+  }
 }
 
 enum { cells_most = 32 };

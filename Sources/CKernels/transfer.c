@@ -99,8 +99,8 @@ enum { COLOURS = 18, DIFFERENCE = 3, RELATIVE = 6, SOFT = 9, SKIN_PAINT = 12, LI
 
 // How far the face's own light shows on paint: its grain (on skin, on lips), its shading (on skin).
 static const float skin_grain = 0.7f, lip_grain = 0.9f, skin_shading = 0.5f;
-// How much of what its gates let through of the difference of colour comes about (docs/decisions/0036).
-static const float difference_share = 1.4f;
+// How much of what its gates let through of the difference of colour comes about (docs/decisions/0038).
+static const float difference_share = 1.5f;
 
 static float shading_of(float around, float skin_luma) {
   return 1 + skin_shading * (clamped(around / (skin_luma < 0.05f ? 0.05f : skin_luma), 0.5f, 1.6f) - 1);
@@ -141,6 +141,18 @@ static bool between_uv(const float *uv, place p, float o[2]) {
   return true;
 }
 
+// Rows of a texture: none where there is no mesh, twice as many for eyes and brows as elsewhere. Between these they lie evenly.
+static const float rows_v[4] = {0.15f, 0.27f, 0.43f, 0.85f}, rows_texture[4] = {0, 0.12f / 0.86f, 0.44f / 0.86f, 1};
+
+static float along(const float *from, const float *to, float x) {
+  x = clamped(x, from[0], from[3]);
+  int part = x < from[1] ? 0 : x < from[2] ? 1 : 2;
+  return to[part] + (x - from[part]) * ((to[part + 1] - to[part]) / (from[part + 1] - from[part]));
+}
+
+float ssat_texture_row(float v) { return along(rows_v, rows_texture, v); }
+float ssat_texture_row_in_plane(float row) { return along(rows_texture, rows_v, row); }
+
 void ssat_paint_texture(const float *paint, float *texture) {
   for (int i = 0; i < 64 * 64 * 4; i += 4) {
     texture[i] = paint[i];
@@ -154,7 +166,7 @@ void ssat_lay_paint(const float *texture, const float *uv, float *paint) {
       float *o = paint + (y * 128 + x) * 4, at[2];
       // The middle of a 2x2 block, in cells whose pixels are 4 x + 1.
       if (between_uv(uv, place_of((float)x * 0.5f - 0.125f, (float)y * 0.5f - 0.125f, 64), at))
-        between(texture, 64, 4, place_of(at[0] * 64 - 0.5f, at[1] * 64 - 0.5f, 64), o);
+        between(texture, 64, 4, place_of(at[0] * 64 - 0.5f, ssat_texture_row(at[1]) * 64 - 0.5f, 64), o);
       else
         memset(o, 0, 4 * sizeof(float));
     }
@@ -220,13 +232,14 @@ static void active_cells(const float *weight, uint8_t active[64 * 64]) {
     }
 }
 
-// One pixel: `wide` and the paint interpolated there, its colour in bytes, the head's residual, and how much of it is lips.
-static void paint_pixel(const float *wide, const float worn[4], const uint8_t *rgb, const float *head, float lip, const float on_lips[3], float lip_opacity,
-                        float *o) {
+// One pixel: `wide` and the paint interpolated there, its colour in bytes, the head's residual, and how much of it is lips. `follows`: by how
+// much the change follows the pixel's luma and its chroma. Paint hides a part of both, and has grain of its own.
+static void paint_pixel(const float *wide, const float worn[4], const uint8_t *rgb, const float *head, float lip, const float on_lips[3],
+                        float lip_opacity, float *o, float follows[2]) {
   float own[3] = {(float)rgb[0] / 255, (float)rgb[1] / 255, (float)rgb[2] / 255}, own_luma_chroma[3], sum[3];
   times(to_luma_chroma, own, own_luma_chroma);
   float around = wide[WIDE_AROUND] < 0.02f ? 0.02f : wide[WIDE_AROUND];
-  float grain = clamped(own_luma_chroma[0] / around, 0.5f, 1.8f) - 1;
+  float ratio = own_luma_chroma[0] / around, shown = clamped(ratio, 0.5f, 1.8f), grain = shown - 1;
   float on_skin = wide[WIDE_SHADING] * (1 + skin_grain * grain), light = 1 + lip_grain * grain;
   for (int k = 0; k < 3; k++) {
     float skin = wide[k] + worn[1 + k] * on_skin - worn[0] * own_luma_chroma[k];
@@ -235,6 +248,9 @@ static void paint_pixel(const float *wide, const float worn[4], const uint8_t *r
   }
   times(to_rgb, sum, o);
   for (int k = 0; k < 3; k++) o[k] += head[k * 4] * (1 - lip);
+  float slope = shown == ratio ? 1 / around : 0;
+  float skin_follows = worn[1] * wide[WIDE_SHADING] * skin_grain * slope - worn[0], lips_follow = on_lips[0] * lip_grain * slope - lip_opacity;
+  follows[0] = skin_follows + (lips_follow - skin_follows) * lip, follows[1] = -(worn[0] + (lip_opacity - worn[0]) * lip);
 }
 
 // From the first column of a row that has weight to the last.
@@ -279,11 +295,13 @@ static void widen(const float *gate, int32_t gate_row, int32_t gate_pixel, const
 
 CLONES void ssat_assemble_change(const float *gate, int32_t gate_row, int32_t gate_pixel, const float *head, int32_t head_row,
                                  int32_t head_pixel, const float *colours, const float *paint, const float *around, const uint8_t *rgb,
-                                 const ssat_regions *regions, const float *lips_mask, const float *weight, float *wide, float *change) {
+                                 const ssat_regions *regions, const float *lips_mask, const float *weight, float *wide, float *change,
+                                 float *follows) {
   float on_lips[3], *row = wide + 64 * 64 * WIDE, *paint_row = row + 64 * WIDE;
   times(to_luma_chroma, regions->lip_paint + 1, on_lips);
   widen(gate, gate_row, gate_pixel, colours, around, regions->skin_luma, weight, wide);
   memset(change, 0, (size_t)256 * 256 * 3 * sizeof(float));
+  if (follows) memset(follows, 0, (size_t)256 * 256 * 2 * sizeof(float));
   for (int y = 0; y < 256; y++) {
     int first, end;
     weighted_columns(weight + y * 256, &first, &end);
@@ -299,8 +317,10 @@ CLONES void ssat_assemble_change(const float *gate, int32_t gate_row, int32_t ga
       float fx = nearness[x % 4], px = block_nearness[x % 2], here[WIDE], worn[4], *o = change + i * 3;
       for (int k = 0; k < WIDE; k++) here[k] = left[k] * (1 - fx) + right[k] * fx;
       for (int k = 0; k < 4; k++) worn[k] = left_paint[k] * (1 - px) + right_paint[k] * px;
-      paint_pixel(here, worn, rgb + i * 3, residual, lips_mask[i], on_lips, regions->lip_paint[0], o);
+      float by[2];
+      paint_pixel(here, worn, rgb + i * 3, residual, lips_mask[i], on_lips, regions->lip_paint[0], o, by);
       for (int k = 0; k < 3; k++) o[k] *= weight[i];
+      if (follows) follows[i * 2] = by[0] * weight[i], follows[i * 2 + 1] = by[1] * weight[i];
     }
   }
 }

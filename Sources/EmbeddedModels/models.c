@@ -13,6 +13,12 @@ static const unsigned char face_mesh_bytes[] = {
 static const unsigned char face_mesh_float_bytes[] = {
 #embed "../../Models/face_mesh.float.safetensors"
 };
+static const unsigned char mesh_refiner_bytes[] = {
+#embed "../../Models/mesh_refiner.safetensors"
+};
+static const unsigned char mesh_refiner_float_bytes[] = {
+#embed "../../Models/mesh_refiner.float.safetensors"
+};
 static const unsigned char ssat_live_bytes[] = {
 #embed "../../Models/ssat_live.safetensors"
 };
@@ -29,7 +35,8 @@ static const unsigned char canonical_mesh_bytes[] = {
 #define ENTRY(name) {name##_bytes, sizeof name##_bytes}
 static const ssat_model models[] = {
     ENTRY(face_detector), ENTRY(face_detector_float), ENTRY(face_mesh), ENTRY(face_mesh_float),
-    ENTRY(ssat_live),     ENTRY(ssat_live_float),     ENTRY(paint_estimator), ENTRY(canonical_mesh),
+    ENTRY(mesh_refiner),  ENTRY(mesh_refiner_float),  ENTRY(ssat_live), ENTRY(ssat_live_float),
+    ENTRY(paint_estimator), ENTRY(canonical_mesh),
 };
 
 ssat_model ssat_embedded_model(ssat_model_name name) { return models[name]; }

@@ -234,7 +234,8 @@ public final class MakeupFilter: @unchecked Sendable {
         recipe.weigh(view, zones, into: &buffers.weight, scratch: &buffers.soft)
         if keepsPredictions { view.prediction = predictions.take() }
         network.encode(crop: view.crop, classes: view.parsing, uv: view.uvFeatures, for: buffers.weight, withMargin: keepsPredictions)
-        network.transfer(look, on: view.colours, uv: view.uv, weight: buffers.weight, change: &view.change, keeping: view.prediction)
+        network.transfer(
+            look, on: view.colours, uv: view.uv, weight: buffers.weight, change: &view.change, follows: &view.follows, keeping: view.prediction)
         if recipe.tone > 0 { addTone(look, recipe, view, buffers) }
     }
 
@@ -250,7 +251,7 @@ public final class MakeupFilter: @unchecked Sendable {
         prediction.move(view.motion, for: ownScratch.weight, into: moved)
         assembler.look(at: view.crop, classes: view.parsing, average: view.average)
         assembler.lay(look, on: view.colours, warped: moved.warped, uv: moved.uv)
-        moved.withMaps { assembler.assemble(gate: $0, head: $1, weight: ownScratch.weight, change: &view.change) }
+        moved.withMaps { assembler.assemble(gate: $0, head: $1, weight: ownScratch.weight, change: &view.change, follows: &view.follows) }
         if outfit.recipe.tone > 0 { addTone(look, outfit.recipe, view, ownScratch) }
     }
 
@@ -314,11 +315,12 @@ public final class MakeupFilter: @unchecked Sendable {
         defer { track.previousLook = outfit.look }
         guard temporalSmoothing, track.previousChange.count == view.change.count, track.previousLook === outfit.look else {
             track.previousChange = view.change
-            ssat_keep_crop(view.crop, &track.previousCrop)
+            ssat_keep_crop(view.crop, &track.previousCrop, &track.meanCrop)
             return
         }
         view.step.withVectors { back in
-            ssat_smooth_change(&view.change, &track.previousChange, view.crop, &track.previousCrop, back, calm, &smoothingScratch)
+            ssat_smooth_change(
+                &view.change, &track.previousChange, view.crop, &track.previousCrop, view.follows, &track.meanCrop, back, calm, &smoothingScratch)
         }
     }
 

@@ -13,16 +13,20 @@ public struct NetworkSpeed: Sendable {
         let team = count > 1 ? WorkerTeam(count: count) : nil
         let detector = try FaceDetector(weights: Models.faceDetector(.int8), precision: .int8)
         let mesh = try FaceMesh(weights: Models.faceMesh(.int8), precision: .int8)
+        let refiner = try MeshRefiner(weights: Models.meshRefiner(.int8), precision: .int8)
         let ssat = try SSAT(weights: Models.ssatLive(.int8), precision: .int8)
-        (detector.team, mesh.team, ssat.team) = (team, team, team)
+        (detector.team, mesh.team, refiner.team, ssat.team) = (team, team, team, team)
         let large = [UInt8](repeating: 120, count: 320 * 320 * 3), face = InventedCrop(positions: positions)
         let (crop, parsing, features, weight) = (face.crop, face.parsing, face.uvFeatures, face.weight)
         var faces: [Detection] = [], change = [Float](repeating: 0, count: 256 * 256 * 3)
+        var landmarks = mesh.landmarks
         ssat.encode(crop: crop, classes: parsing, uv: features)
         let look = ssat.makeLook()
         return [
             NetworkSpeed(name: "FaceDetector", milliseconds: median(seconds) { detector.run(large, into: &faces) }),
             NetworkSpeed(name: "FaceMesh", milliseconds: median(seconds) { mesh.run(crop) }),
+            NetworkSpeed(
+                name: "MeshRefiner", milliseconds: median(seconds) { refiner.refine(&landmarks, seen: mesh.landmarks, crop: crop) }),
             NetworkSpeed(
                 name: "SSAT live",
                 milliseconds: median(seconds) {

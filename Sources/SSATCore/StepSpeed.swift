@@ -23,16 +23,17 @@ public struct StepSpeed: Sendable {
         }.max()!
     }
 
-    /// Every step of the three networks, as a frame with one face needs them.
+    /// Every step of the networks, as a frame with one face needs them.
     /// - Throws: `SafetensorsError` when the built-in weights are damaged.
     public static func measure(positions: Int = 1400, rounds: Int = 41) throws -> [StepSpeed] {
         let face = InventedCrop(positions: positions)
         let detector = try FaceDetector(weights: Models.faceDetector(.int8), precision: .int8)
         let mesh = try FaceMesh(weights: Models.faceMesh(.int8), precision: .int8)
+        let refiner = try MeshRefiner(weights: Models.meshRefiner(.int8), precision: .int8)
         let ssat = try SSAT(weights: Models.ssatLive(.int8), precision: .int8)
         ssat.encode(crop: face.crop, classes: face.parsing, uv: face.uvFeatures, for: face.weight)
         return detector.network.time("FaceDetector", nil, rounds) + mesh.network.time("FaceMesh", nil, rounds)
-            + ssat.network.time("SSAT live", [ssat.encoding, ssat.decoding], rounds)
+            + refiner.networks.flatMap { $0.network.time($0.name, nil, rounds) } + ssat.network.time("SSAT live", [ssat.encoding, ssat.decoding], rounds)
     }
 }
 

@@ -193,13 +193,16 @@ struct TestFrame {
         func kept(_ crop: [UInt8]) -> [UInt8] { (0..<256 * 256 * 4).map { $0 % 4 < 3 ? crop[$0 / 4 * 3 + $0 % 4] : 0 } }
         var change = worn(8), previous = worn(0), before = kept(picture(0))
         let crop = picture(8), back = (0..<64 * 64 * 2).map { Float($0 % 2 == 0 ? -2 : 0) }
+        let follows = [Float](repeating: -0.5, count: 256 * 256 * 2)
+        var mean = picture(0).map { Float($0) / 255 }
         let scratch = Guarded<Float>(Int(SSAT_SMOOTH_SCRATCH)) { _ in 9 }
-        ssat_smooth_change(&change, &previous, crop, &before, back, 0.2, scratch.base)
+        ssat_smooth_change(&change, &previous, crop, &before, follows, &mean, back, 0.2, scratch.base)
         #expect(zip(change, worn(8)).allSatisfy { abs($0 - $1) < 1e-5 })
-        #expect(previous == change && before == kept(crop))
+        #expect(zip(previous, change).allSatisfy { abs($0 - $1) < 1e-5 } && before == kept(crop))
+        #expect(zip(mean, crop).enumerated().allSatisfy { i, pair in i / 3 % 256 < 12 || abs(pair.0 - Float(pair.1) / 255) < 1e-5 })
         // In place, where nothing moved: towards the new by the share that is asked for.
         var bright = [Float](repeating: 0.2, count: change.count)
-        ssat_smooth_change(&bright, &previous, crop, &before, [Float](repeating: 0, count: 64 * 64 * 2), 0.25, scratch.base)
+        ssat_smooth_change(&bright, &previous, crop, &before, follows, &mean, [Float](repeating: 0, count: 64 * 64 * 2), 0.25, scratch.base)
         #expect(scratch.intact)
         let i = (120 * 256 + 120) * 3, was = worn(8)[i]
         #expect(abs(bright[i] - (was + 0.25 * (0.2 - was))) < 1e-5)
@@ -216,8 +219,8 @@ struct TestFrame {
             func area(_ value: Float) -> [Float] {
                 (0..<256 * 256 * 3).map { abs($0 / 3 % 256 - 128) <= width / 2 && abs($0 / 768 - 128) <= 32 ? value : paint }
             }
-            var change = area(now), previous = area(was)
-            ssat_smooth_change(&change, &previous, crop, &before, still, 0.1, &scratch)
+            var change = area(now), previous = area(was), mean = [Float](repeating: 100.0 / 255, count: 256 * 256 * 3)
+            ssat_smooth_change(&change, &previous, crop, &before, [Float](repeating: 0, count: 256 * 256 * 2), &mean, still, 0.1, &scratch)
             return change[(128 * 256 + 128) * 3]
         }
         #expect(smoothed(from: 0, to: paint) > 0.75 * paint)
@@ -226,5 +229,29 @@ struct TestFrame {
         #expect(abs(smoothed(from: 0.8 * paint, to: paint) - 0.82 * paint) < 1e-6)
         // A line of a pixel is the wavering of an edge.
         #expect(abs(smoothed(from: 0, to: paint, width: 1) - 0.1 * paint) < 1e-6)
+    }
+
+    /// What opaque paint covers does not show through, however it wavers: the change is averaged, what it hides is of every frame. Where paint hides half,
+    /// half is seen.
+    @Test func paintHidesNoiseInEveryFrame() {
+        let still = [Float](repeating: 0, count: 64 * 64 * 2), base = [UInt8](repeating: 120, count: 256 * 256 * 3)
+        var scratch = [Float](repeating: 0, count: Int(SSAT_SMOOTH_SCRATCH)), mean = [Float](repeating: 0, count: 256 * 256 * 3)
+        var before = [UInt8](repeating: 0, count: 256 * 256 * 4), previous: [Float] = []
+        func opacity(_ pixel: Int) -> Float { pixel % 256 < 128 ? 1 : 0.5 }
+        let follows = (0..<256 * 256 * 2).map { -opacity($0 / 2) }
+        for frame in 0..<12 {
+            let crop = base.enumerated().map { i, v in UInt8(Int(v) + (i * 7 + i / 768 * 3 + frame * 5) % 5 - 2) }
+            var change = crop.enumerated().map { i, v in opacity(i / 3) * (0.3 - Float(v) / 255) }
+            if frame == 0 {
+                previous = change
+                ssat_keep_crop(crop, &before, &mean)
+                continue
+            }
+            ssat_smooth_change(&change, &previous, crop, &before, follows, &mean, still, 0.1, &scratch)
+            for i in stride(from: 0, to: change.count, by: 997) {
+                let own = Float(crop[i]) / 255, wanted = own + opacity(i / 3) * (0.3 - own)
+                #expect(abs(own + change[i] - wanted) < 1e-5, "frame \(frame), value \(i)")
+            }
+        }
     }
 }

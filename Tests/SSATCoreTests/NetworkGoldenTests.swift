@@ -64,6 +64,29 @@ struct NetworkGoldenTests {
         #expect(part.parsing == whole.parsing)
     }
 
+    @Test(arguments: levels) func meshRefinerInt8(level: InstructionSet) throws {
+        try checkRefiner(.int8, level, tolerance: 1e-4)
+    }
+
+    @Test func meshRefinerFloat() throws { try checkRefiner(.f32, .reference, tolerance: 0.05) }
+
+    /// Both eyes and the mouth, one eye at the crop's edge; landmarks that no window has stay.
+    private func checkRefiner(_ precision: Precision, _ level: InstructionSet, tolerance: Float) throws {
+        let golden = try Self.golden("mesh_refiner"), picture = try Self.golden("face_mesh").uint8s(named: "picture", shape: [256, 256, 3])
+        let refiner = try MeshRefiner(weights: Models.meshRefiner(precision), precision: precision, instructionSet: level)
+        func points(_ name: String) throws -> [SIMD2<Float>] {
+            let values = try golden.floats(named: name, shape: [478, 2])
+            return (0..<478).map { SIMD2(values[2 * $0], values[2 * $0 + 1]) }
+        }
+        let seen = try points("landmarks"), wanted = try points(precision == .int8 ? "int8" : "float")
+        var refined = [SIMD2<Float>](repeating: .zero, count: 478)
+        refiner.refine(&refined, seen: seen, crop: picture)
+        // Pixels.
+        for i in 0..<478 { #expect(pointwiseMax(refined[i] - wanted[i], wanted[i] - refined[i]).max() < tolerance, "landmark \(i)") }
+        #expect((0..<478).count { refined[$0] == seen[$0] } > 100)
+        #expect((0..<478).count { refined[$0] != seen[$0] } > 250)
+    }
+
     @Test(arguments: levels) func faceDetectorInt8(level: InstructionSet) throws {
         try checkDetector(.int8, level, tolerance: 1e-6)
     }
@@ -221,6 +244,36 @@ struct NetworkGoldenTests {
         }
         #expect(one.gate == other.gate && one.head == other.head && one.warped == other.warped && one.uv == other.uv)
         #expect(one.head.contains { $0 != 0 })
+    }
+
+    /// By how much the change follows a pixel's luma: as it does when the pixel is made brighter.
+    @Test func aChangeFollowsThePictureAsItSays() throws {
+        let pair = try GoldenPair(Self.golden("ssat_live")), network = try SSAT(weights: Models.ssatLive(.f32), precision: .f32)
+        let look = pair.look(by: network), weight = [Float](repeating: 1, count: 256 * 256), brighter: Float = 8
+        var follows = [Float](repeating: 0, count: 256 * 256 * 2)
+        func change(of crop: [UInt8]) -> [Float] {
+            var change = [Float](repeating: 0, count: 256 * 256 * 3)
+            network.encode(crop: crop, classes: pair.classes[0], uv: pair.features[0])
+            network.transfer(look, on: colours, uv: pair.uv[0], weight: weight, change: &change, follows: &follows)
+            return change
+        }
+        pair.encode(0, by: network)
+        let colours = network.faceColours, before = change(of: pair.crops[0])
+        // Pixels far from each other.
+        let pixels = (1..<16).flatMap { y in (1..<16).map { x in y * 16 * 256 + x * 16 } }
+        var crop = pair.crops[0]
+        for i in pixels { for c in 0..<3 { crop[i * 3 + c] = UInt8(min(Int(crop[i * 3 + c]) + Int(brighter), 255)) } }
+        let said = pixels.map { follows[$0 * 2] }, after = change(of: crop)
+        var apart: [Float] = [], hidden = 0
+        for (i, by) in zip(pixels, said) where pair.crops[0][i * 3...i * 3 + 2].max()! < 240 {
+            let luma = zip([0.299, 0.587, 0.114] as [Float], 0..<3).reduce(0) { $0 + $1.0 * (after[i * 3 + $1.1] - before[i * 3 + $1.1]) }
+            apart.append(abs(luma * 255 / brighter - by))
+            hidden += by < -0.2 ? 1 : 0
+        }
+        // The rest is that of the mean of the block; a few pixels come to where grain is cut off.
+        apart.sort()
+        #expect(apart[apart.count * 9 / 10] < 0.1, "\(apart)")
+        #expect(hidden > 20, "\(hidden) of \(apart.count)")
     }
 
     private func rounded(_ values: [Float]) -> [Float] {

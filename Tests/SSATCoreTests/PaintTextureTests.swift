@@ -4,11 +4,11 @@ import Testing
 
 /// What a look paints is found by the place on the mesh, wherever that lies in a crop.
 @Suite struct PaintTextureTests {
-    /// Opacity rises from left to right, red from top to bottom.
+    /// Opacity rises with u, red with v.
     private let texture = PaintTexture(
         values: (0..<64 * 64).flatMap { (texel: Int) -> [Float] in
-            let x = Float(texel % 64) + 0.5, y = Float(texel / 64) + 0.5
-            return [x / 64, y / 64, 0.25, 0]
+            let place = FaceTexture.place(of: texel)
+            return [place.x, place.y, 0.25, 0]
         })
 
     private func laid(_ uv: [SIMD2<Float>]) -> (Int, Int) -> SIMD4<Float> {
@@ -23,8 +23,17 @@ import Testing
 
     @Test func betweenTexelsAndBeyondTheLast() {
         #expect(abs(texture.paint(at: SIMD2(0.3, 0.7)).x - 0.3) < 1e-6)
-        #expect(abs(texture.paint(at: SIMD2(0.3, 0.7)).y - 0.7) < 1e-6)
-        #expect(texture.paint(at: SIMD2(0, 1)) == SIMD4(0.5 / 64, 63.5 / 64, 0.25, 0))
+        for v: Float in [0.16, 0.22, 0.3, 0.4, 0.6, 0.83] { #expect(abs(texture.paint(at: SIMD2(0.3, v)).y - v) < 1e-6, "\(v)") }
+        let last = FaceTexture.place(of: 64 * 64 - 1)
+        #expect(texture.paint(at: SIMD2(0, 1)) == SIMD4(0.5 / 64, last.y, 0.25, 0))
+    }
+
+    /// Rows lie closest where the eyes are, and leave out what is not on the mesh.
+    @Test func rowsAreSpentOnTheEyes() {
+        func height(_ row: Int) -> Float { FaceTexture.place(of: (row + 1) * 64).y - FaceTexture.place(of: row * 64).y }
+        #expect(abs(height(20) * 2 - height(50)) < 1e-6 && abs(height(3) - height(50)) < 1e-6)
+        for row in 0..<64 { #expect(abs(ssat_texture_row(FaceTexture.place(of: row * 64).y) * 64 - Float(row) - 0.5) < 1e-4) }
+        #expect(FaceTexture.place(of: 0).y > 0.15 && FaceTexture.place(of: 63 * 64).y < 0.85)
     }
 
     /// Cell j of the mesh's map is pixel 4 j + 1 of a crop of 256, block i of the paint lies between its pixels 2 i and 2 i + 1.
@@ -34,7 +43,7 @@ import Testing
                 let x = Float(cell % 64 * 4 + 1), y = Float(cell / 64 * 4 + 1)
                 return SIMD2(x, y) / 256
             })
-        for (x, y) in [(1, 1), (40, 77), (64, 64), (125, 3)] {
+        for (x, y) in [(1, 30), (40, 77), (64, 64), (125, 100)] {
             let middle = SIMD2(Float(2 * x) + 0.5, Float(2 * y) + 0.5) / 256
             #expect(abs(at(x, y).x - middle.x) < 1e-5 && abs(at(x, y).y - middle.y) < 1e-5, "\(x) \(y)")
         }

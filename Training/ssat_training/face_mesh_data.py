@@ -34,12 +34,13 @@ def jitter(matrix, random, shift, scale, roll):
 
 
 def relight(picture, random):
-    """Exposure, gamma and colour cast; sometimes a low resolution, a blur, noise or hard compression."""
+    """Of a square picture: exposure, gamma and colour cast; sometimes a low resolution, a blur, noise or hard compression."""
     x = picture.astype(np.float32) / 255
     x = np.clip(x * random.uniform(0.5, 1.3), 0, 1) ** random.uniform(0.7, 1.5) * random.uniform(0.85, 1.15, 3)
     if random.random() < 0.3:
-        side = int(SIZE / random.uniform(1.5, 5))
-        x = cv2.resize(cv2.resize(x, (side, side), interpolation=cv2.INTER_AREA), (SIZE, SIZE))
+        size = len(x)
+        side = int(size / random.uniform(1.5, 5))
+        x = cv2.resize(cv2.resize(x, (side, side), interpolation=cv2.INTER_AREA), (size, size))
     if random.random() < 0.15:
         x = cv2.GaussianBlur(x, (0, 0), random.uniform(0.5, 2.5))
     if random.random() < 0.3:

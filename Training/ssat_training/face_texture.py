@@ -1,4 +1,8 @@
-"""The face unwrapped: what is seen of it at the texels of the canonical mesh's UV plane, whatever its pose. As FaceTexture of the program has it."""
+"""The face unwrapped: what is seen of it at the texels of a plane, whatever its pose. As FaceTexture of the program has it.
+
+The plane is that of the canonical mesh's UV, but for its rows: none where there is no mesh, and twice as many for eyes and brows as elsewhere. A row
+is two pixels of an aligned crop there, four elsewhere; a column two.
+"""
 import cv2
 import numpy as np
 import torch
@@ -7,15 +11,32 @@ from .face_zones import TRIANGLES, UV
 from .painted_makeup import LIPS, SKIN
 
 SIZE = 64
-SOFTENING = np.float32([1, 4, 6, 4, 1]) / 16  # a texel is two to three pixels of an aligned crop
+SOFTENING = np.float32([1, 4, 6, 4, 1]) / 16  # a texel is two to four pixels of an aligned crop
 FARTHEST = 0.05  # of the UV plane: a texel whose pixel shows another place of the mesh is turned away
 SURE_SHARE = 0.7  # of the pixels around a texel
 
 
+# Of the UV plane and of the texture, both 0 to 1: between them rows lie evenly.
+ROWS_V, ROWS_TEXTURE = np.array([0.15, 0.27, 0.43, 0.85]), np.array([0, 0.12, 0.44, 0.86]) / 0.86
+
+
+def on_texture(uv):
+    """UV coordinates, ... x 2, to where they lie on the texture, 0...1."""
+    return np.stack([uv[..., 0], np.interp(uv[..., 1], ROWS_V, ROWS_TEXTURE)], -1)
+
+
+def in_plane(place):
+    """The reverse."""
+    return np.stack([place[..., 0], np.interp(place[..., 1], ROWS_TEXTURE, ROWS_V)], -1)
+
+
+CENTRES = in_plane((np.stack(np.meshgrid(np.arange(SIZE), np.arange(SIZE)), -1) + 0.5) / SIZE)
+
+
 def _texels():
-    """Triangle and barycentric weights of every texel; texel (y, x) is UV ((x + 0.5) / SIZE, (y + 0.5) / SIZE). The first triangle that has it."""
+    """Triangle and barycentric weights of every texel, whose UV coordinates are CENTRES. The first triangle that has it."""
     owner, weights = np.full((SIZE, SIZE), -1), np.zeros((SIZE, SIZE, 3), np.float32)
-    y, x = (np.mgrid[0:SIZE, 0:SIZE] + 0.5) / SIZE
+    x, y = CENTRES[..., 0], CENTRES[..., 1]
     for index, corners in enumerate(TRIANGLES):
         a, b, c = UV[corners].astype(np.float64)
         area = (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
@@ -31,7 +52,6 @@ def _texels():
 
 OWNER, WEIGHTS = _texels()
 ON_MESH = OWNER >= 0
-CENTRES = (np.stack(np.meshgrid(np.arange(SIZE), np.arange(SIZE)), -1) + 0.5).astype(np.float32) / SIZE
 
 
 def between(values, at):
@@ -50,6 +70,14 @@ def places(landmarks):
     corners = landmarks[TRIANGLES[OWNER[ON_MESH]], :2].astype(np.float32)
     out[ON_MESH] = (corners * WEIGHTS[ON_MESH][..., None]).sum(1)
     return out
+
+
+def as_texture(maps):
+    """Maps of the UV plane, square, h x h or h x h x c, on the texture."""
+    size = len(maps)
+    fine = in_plane((np.stack(np.meshgrid(np.arange(size), np.arange(size)), -1) + 0.5) / size) * size - 0.5
+    columns, rows = np.moveaxis(fine.astype(np.float32), -1, 0)
+    return cv2.resize(cv2.remap(maps, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), (SIZE, SIZE), interpolation=cv2.INTER_AREA)
 
 
 def unwrap(picture, parsing, uv, landmarks):
@@ -85,6 +113,6 @@ def lay(texture, uv, size):
     nearest = np.take_along_axis(corners, np.where(known, shares, -1).argmax(0)[None, ..., None], 0)
     shares = shares * (known & (np.abs(corners - nearest) <= APART).all(-1))
     total = shares.sum(0)[..., None]
-    place = (corners * shares[..., None]).sum(0) / np.maximum(total, 1e-9) * SIZE - 0.5
+    place = on_texture((corners * shares[..., None]).sum(0) / np.maximum(total, 1e-9)) * SIZE - 0.5
     painted = between(texture.permute(1, 2, 0).numpy(), place)
     return torch.from_numpy((painted * known.any(0)[..., None]).astype(np.float32)).permute(2, 0, 1)

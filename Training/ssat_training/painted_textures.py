@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from .face_texture import SIZE, unwrap
+from .face_texture import SIZE, as_texture, unwrap
 from .painted_makeup import random_makeup
 from .pairs import Faces
 
@@ -35,7 +35,7 @@ def looks(seed):
     for index in range(AT_ONCE):
         for k, rgba in enumerate(random_makeup(random)):
             flat = np.dstack([rgba[..., 3], rgba[..., :3] * rgba[..., 3:]])
-            out[index, ..., 4 * k:4 * k + 4] = cv2.resize(flat, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
+            out[index, ..., 4 * k:4 * k + 4] = as_texture(flat)
     return out
 
 

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 
 from .checkpoint import resumed, save
-from .face_texture import SIZE
+from .face_texture import SIZE, as_texture, on_texture
 from .face_zones import EYES, UV
 from .networks.paint_estimator import PaintEstimator, inputs, paints, skin_mean
 from .networks.ssat_live import soften
@@ -29,17 +29,17 @@ XYZ = XYZ / torch.tensor([[0.950456], [1.0], [1.088754]])
 VISIBLE = 3  # dE
 PAINTED_WEIGHT, ZONE_WEIGHT, LIPS_WEIGHT = 4, 2, 0.12
 BARE_SHARE, RELIT_SHARE, COVERED_SHARE = 0.1, 0.6, 0.15
-BEND = 0.007  # of the UV plane: how far FaceMesh's landmarks are off, deviation
+BEND = 0.006  # of the texture: how far the landmarks are off, deviation
 
 
 def zone(*rings):
     mask = np.zeros((256, 256), np.uint8)
     for ring in rings:
-        cv2.fillPoly(mask, [np.round(UV[ring] * 255 * 16).astype(np.int32)], 1, shift=4)
+        cv2.fillPoly(mask, [np.round(on_texture(UV[ring]) * 255 * 16).astype(np.int32)], 1, shift=4)
     return torch.from_numpy(cv2.resize(mask.astype(np.float32), (SIZE, SIZE), interpolation=cv2.INTER_AREA))
 
 
-ZONES = {"eyelids": (zone(*LIDS) - torch.from_numpy(cv2.resize(EYES, (SIZE, SIZE), interpolation=cv2.INTER_AREA))).clamp(0, 1), "cheeks": zone(*CHEEKS)}
+ZONES = {"eyelids": (zone(*LIDS) - torch.from_numpy(as_texture(EYES))).clamp(0, 1), "cheeks": zone(*CHEEKS)}
 
 
 def lab(colours):

@@ -42,17 +42,19 @@ int32_t ssat_split_change(const ssat_frame *frame, int32_t size, const float *ch
 void ssat_add_planes(const ssat_frame *frame, const ssat_similarity *crop_to_frame, int32_t size, const float *planes,
                      const int32_t bounds[4], int32_t part, int32_t parts, int32_t first_column);
 
-enum { SSAT_SMOOTH_SCRATCH = 4 * 256 * 256 + 3 * 66 * 66 };
+enum { SSAT_SMOOTH_SCRATCH = 7 * 256 * 256 + 3 * 66 * 66 };
 
 /// Temporal smoothing in crop space, along the motion of the face, in place on `change`: previous + alpha (change - previous), where alpha
 /// rises from `calm` to 1 with the difference of the two crops, and to 0.8 where over a few cells most of the change has come or gone. What is
-/// previous to a pixel is what was, bilinearly, where `back` leads: 64x64x2, from where a cell is to where it was, in cells. Both histories
-/// are updated. 256x256x3 everywhere, but 256x256x4 in `previous_crop`: R'G'B' and a byte that is left alone. `scratch`: SSAT_SMOOTH_SCRATCH values.
-void ssat_smooth_change(float *change, float *previous_change, const uint8_t *crop, uint8_t *previous_crop, const float *back, float calm,
-                        float *scratch);
+/// previous to a pixel is what was, bilinearly, where `back` leads: 64x64x2, from where a cell is to where it was, in cells. The crop, in
+/// 0..1, is averaged alike in `mean`; by how much its luma and its chroma are now apart from that goes into `change`, times `follows`, 256x256x2
+/// (docs/decisions/0039). All histories are updated. 256x256x3 elsewhere, but 256x256x4 in `previous_crop`: R'G'B' and a byte that is left alone.
+/// `scratch`: SSAT_SMOOTH_SCRATCH values.
+void ssat_smooth_change(float *change, float *previous_change, const uint8_t *crop, uint8_t *previous_crop, const float *follows,
+                        float *mean, const float *back, float calm, float *scratch);
 
-/// A crop as `ssat_smooth_change` wants the previous one.
-void ssat_keep_crop(const uint8_t *crop, uint8_t *previous_crop);
+/// A crop as `ssat_smooth_change` wants the previous one, with itself for its mean.
+void ssat_keep_crop(const uint8_t *crop, uint8_t *previous_crop, float *mean);
 
 /// Makes everything unrecognizable: the picture is replaced by a smooth surface through the means of cells x cells blocks
 /// (1 to 32 each way).

@@ -44,11 +44,16 @@ void ssat_luma_around(const float *average, float *around, float *scratch);
 void ssat_colour_maps(const float *average, const float *warped, const float *paint, const uint8_t *skin, const float *lips,
                       const float *around, const ssat_regions *regions, float *colours, float *scratch);
 
+/// Where a UV coordinate v lies on a texture, from its first row, 0, to its last, 1; and back. A texture has no rows where there is no mesh, and twice as
+/// many for eyes and brows as elsewhere (docs/decisions/0038).
+float ssat_texture_row(float v);
+float ssat_texture_row_in_plane(float row);
+
 /// `paint`, 64x64x4: opacity, then R'G'B' times it. `texture`: the same in luma and chroma, for `ssat_lay_paint`.
 void ssat_paint_texture(const float *paint, float *texture);
 
 /// What a look paints on a face, 128x128x4 for the 2x2 blocks of its crop: opacity, then colour times opacity in luma and chroma; 0 off the mesh.
-/// `texture` 64x64x4, the same by UV coordinates (texel x is at (x + 0.5) / 64); `uv` 64x64x2, where the crop's pixels 4 x + 1 lie, negative
+/// `texture` 64x64x4, the same by UV coordinates (column x is at u = (x + 0.5) / 64, row y where `ssat_texture_row` is (y + 0.5) / 64); `uv` 64x64x2, where the crop's pixels 4 x + 1 lie, negative
 /// off the mesh.
 void ssat_lay_paint(const float *texture, const float *uv, float *paint);
 
@@ -56,16 +61,18 @@ enum { SSAT_ASSEMBLE_SCRATCH = 65 * 64 * 8 + 128 * 4 };
 
 /// Assembles the predicted change, 256x256x3 in units of full scale. In luma and chroma, gates are sigmoid(gate), maps of 64x64
 /// are interpolated bilinearly, s is the source's own colour and g its grain, luma / luma around - 1 in -0.5..0.8:
-///   wash = 1.4 * gate of what is left of the difference once the paint is on
+///   wash = 1.5 * gate of what is left of the difference once the paint is on
 ///   skin = wash + paint * shading * (1 + 0.7 g) - opacity * s
 ///   lips = lip paint * (1 + 0.9 g) - its opacity * s
 ///   change = (skin + (lips - skin) * lips_mask, back in R'G'B', + pixel_shuffle(head, 2)) * weight
 /// `gate` 64x64x3 and `head` 128x128x12 are f32 maps with the given strides; `colours`, `paint` and `around` as for
 /// `ssat_colour_maps`; `rgb` 256x256x3, the crop; `lips_mask` and `weight` 256x256, 0..1. `wide` is scratch of SSAT_ASSEMBLE_SCRATCH
-/// floats that hold finite numbers.
+/// floats that hold finite numbers. `follows` 256x256x2, or NULL: by how much the change follows the pixel's own luma, and its chroma, from about -1
+/// where paint hides it to 0.
 void ssat_assemble_change(const float *gate, int32_t gate_row, int32_t gate_pixel, const float *head, int32_t head_row,
                           int32_t head_pixel, const float *colours, const float *paint, const float *around, const uint8_t *rgb,
-                          const ssat_regions *regions, const float *lips_mask, const float *weight, float *wide, float *change);
+                          const ssat_regions *regions, const float *lips_mask, const float *weight, float *wide, float *change,
+                          float *follows);
 
 /// Moves a map of a face with it: every cell takes, bilinearly, what is where it was. `map` and `output`: size x size x
 /// channels, size 64, 128 or 256. `back`: 64x64x2, from where a cell of 64x64 is to where it was, in such cells; in between it is interpolated.

@@ -1,9 +1,12 @@
-/// The face unwrapped: what a crop shows at the texels of the canonical mesh's UV plane, whatever the face's pose.
+import CKernels
+
+/// The face unwrapped: what a crop shows at the texels of a plane, whatever the face's pose. The plane is that of the canonical mesh's UV, but for its rows: none
+/// where there is no mesh, and twice as many for eyes and brows as elsewhere (`ssat_texture_row`).
 ///
 /// Threads: one instance per thread.
 package final class FaceTexture {
     package static let size = 64
-    /// A texel of the plane that lies on the mesh, between the corners of a triangle.
+    /// A texel that lies on the mesh, between the corners of a triangle.
     private struct Texel { let index: Int, corners: (Int, Int, Int), weights: SIMD3<Float> }
     private let texels: [Texel]
     /// R'G'B' of every texel in 0...1; nothing off the mesh.
@@ -22,16 +25,17 @@ package final class FaceTexture {
     package init(mesh: CanonicalMesh) {
         var owned = [Bool](repeating: false, count: Self.size * Self.size), texels: [Texel] = []
         for (i, j, k) in mesh.triangles {
-            let a = mesh.uv[i] * Float(Self.size) - 0.5, b = mesh.uv[j] * Float(Self.size) - 0.5, c = mesh.uv[k] * Float(Self.size) - 0.5
+            let a = mesh.uv[i], b = mesh.uv[j], c = mesh.uv[k]
             let area = (b.x - a.x) * (c.y - a.y) - (b.y - a.y) * (c.x - a.x)
-            if abs(area) < 1e-6 { continue }
+            if abs(area) < 1e-9 { continue }
+            let corners = [a, b, c].map(Self.texel(of:))
             func columns(_ p: KeyPath<SIMD2<Float>, Float>) -> ClosedRange<Int> {
-                let low = min(a[keyPath: p], b[keyPath: p], c[keyPath: p]), high = max(a[keyPath: p], b[keyPath: p], c[keyPath: p])
-                return max(Int(low.rounded(.down)), 0)...min(Int(high.rounded(.up)), Self.size - 1)
+                let along = corners.map { $0[keyPath: p] }
+                return max(Int(along.min()!.rounded(.down)), 0)...min(Int(along.max()!.rounded(.up)), Self.size - 1)
             }
             for y in columns(\.y) {
                 for x in columns(\.x) where !owned[y * Self.size + x] {
-                    let p = SIMD2(Float(x), Float(y))
+                    let p = Self.place(of: y * Self.size + x)
                     let second = ((p.x - a.x) * (c.y - a.y) - (p.y - a.y) * (c.x - a.x)) / area
                     let third = ((b.x - a.x) * (p.y - a.y) - (b.y - a.y) * (p.x - a.x)) / area
                     let weights = SIMD3(1 - second - third, second, third)
@@ -75,9 +79,14 @@ package final class FaceTexture {
     }
 
     /// UV coordinates of a texel's middle.
-    static func place(of texel: Int) -> SIMD2<Float> { SIMD2(Float(texel % size) + 0.5, Float(texel / size) + 0.5) / Float(size) }
+    package static func place(of texel: Int) -> SIMD2<Float> {
+        SIMD2((Float(texel % size) + 0.5) / Float(size), ssat_texture_row_in_plane((Float(texel / size) + 0.5) / Float(size)))
+    }
 
-    /// The crop in 0...1 through the kernel 1 4 6 4 1 in both directions, edges repeated: a texel is two to three pixels.
+    /// Of UV coordinates: column and row, texels' middles at whole numbers.
+    static func texel(of place: SIMD2<Float>) -> SIMD2<Float> { SIMD2(place.x, ssat_texture_row(place.y)) * Float(size) - 0.5 }
+
+    /// The crop in 0...1 through the kernel 1 4 6 4 1 in both directions, edges repeated: a texel is two to four pixels.
     private func soften(_ crop: [UInt8]) {
         for y in 0..<256 {
             for x in 0..<256 {

@@ -24,6 +24,7 @@ public enum FacePolicy: Sendable, Equatable {
 final class FaceTracker: @unchecked Sendable {
     private let detector: FaceDetector
     private let mesh: FaceMesh
+    private let refiner: MeshRefiner
     private let rasterizer: MeshRasterizer
     private let meanPoints: [SIMD2<Float>]
     private let policy: FacePolicy
@@ -65,7 +66,8 @@ final class FaceTracker: @unchecked Sendable {
         self.pool = pool
         detector = try FaceDetector(weights: Models.faceDetector(precision), precision: precision)
         mesh = try FaceMesh(weights: Models.faceMesh(precision), precision: precision)
-        (detector.team, mesh.team) = (team, team)
+        refiner = try MeshRefiner(weights: Models.meshRefiner(precision), precision: precision)
+        (detector.team, mesh.team, refiner.team) = (team, team, team)
         let canonical = try CanonicalMesh(Models.canonicalMesh())
         rasterizer = MeshRasterizer(mesh: canonical)
         meanPoints = Alignment.meanPoints(canonical)
@@ -235,9 +237,7 @@ final class FaceTracker: @unchecked Sendable {
                 return look(frame, at: composed, into: view, again: false)
             }
         }
-        view.landmarks.withUnsafeMutableBufferPointer { out in
-            for i in 0..<478 { out[i] = mesh.landmarks[i] }
-        }
+        refiner.refine(&view.landmarks, seen: mesh.landmarks, crop: view.crop)
         return true
     }
 

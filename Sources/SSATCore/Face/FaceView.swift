@@ -21,6 +21,8 @@ package final class FaceView: @unchecked Sendable {
     /// Of every cell, the holes of the mesh closed; -1 outside.
     package var uv = [SIMD2<Float>](repeating: SIMD2(-1, -1), count: 64 * 64)
     var change = [Float](repeating: 0, count: 256 * 256 * 3)
+    /// 256x256x2: by how much the change follows the crop's own luma, and its chroma.
+    var follows = [Float](repeating: 0, count: 256 * 256 * 2)
     /// Whether the track's last change is shown, instead of one predicted for this frame.
     var keepsChange = false
     /// Since the track's last prediction, and since its last frame.

@@ -20,6 +20,8 @@ final class Track: @unchecked Sendable {
     var previousChange: [Float] = []
     /// 256x256x4 (`ssat_keep_crop`).
     var previousCrop = [UInt8](repeating: 0, count: 256 * 256 * 4)
+    /// 256x256x3 in 0...1, the crop averaged as the change is.
+    var meanCrop = [Float](repeating: 0, count: 256 * 256 * 3)
     /// What the previous change was made of.
     var previousLook: Look?
 
@@ -34,7 +36,7 @@ final class Track: @unchecked Sendable {
         let all = WeightedRows.Spans.everyPixel
         view.step.withVectors { ssat_move_map(previousChange, 256, 3, $0, all.first, all.end, &view.change) }
         previousChange.withUnsafeMutableBufferPointer { _ = $0.update(fromContentsOf: view.change) }
-        ssat_keep_crop(view.crop, &previousCrop)
+        ssat_keep_crop(view.crop, &previousCrop, &meanCrop)
         for i in 0..<256 * 256 where FaceClass.refusesMakeup[Int(view.parsing[i])] {
             for c in i * 3..<i * 3 + 3 { view.change[c] = 0 }
         }

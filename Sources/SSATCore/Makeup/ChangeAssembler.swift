@@ -81,10 +81,11 @@ final class ChangeAssembler {
     ///   - gate, head: the decoder's 64x64x3 and 128x128x12.
     ///   - weight: 256x256, 0...1: where makeup goes and how strong.
     ///   - change: becomes 256x256x3 R'G'B' differences, in units of full scale.
-    func assemble(gate: Map, head: Map, weight: UnsafePointer<Float>, change: UnsafeMutablePointer<Float>) {
+    ///   - follows: becomes by how much it follows the pixels' own luma, and their chroma, 256x256x2.
+    func assemble(gate: Map, head: Map, weight: UnsafePointer<Float>, change: UnsafeMutablePointer<Float>, follows: UnsafeMutablePointer<Float>?) {
         ssat_assemble_change(
             gate.values, Int32(gate.row), Int32(gate.pixel), head.values, Int32(head.row), Int32(head.pixel), colourMaps, paint, around, crop,
-            &regions, lipsMask, weight, &wide, change)
+            &regions, lipsMask, weight, &wide, change, follows)
     }
 
     /// Opacity and paint of the look's lips for those of `own`. What the paint does not hide of the reference's lips comes along as a

@@ -26,7 +26,7 @@ public final class Look: @unchecked Sendable {
     /// Keys and values as the kernels of this process want them.
     let packed: Arena
 
-    static let format = "ssat-live look 5"
+    static let format = "ssat-live look 6"
 
     init(keys: [Float], values: [Float], colours: FaceColours, complexion: Complexion, paint: PaintTexture, lipPaint: SIMD4<Float>) {
         let channels = SymmetricCorrespondence.channels

@@ -1,6 +1,6 @@
 import CKernels
 
-/// What a reference wears, on the UV plane of the mesh: 64x64 texels (`FaceTexture`) of opacity in 0...1, and flat R'G'B' times that.
+/// What a reference wears, by its place on the mesh: 64x64 texels (`FaceTexture`) of opacity in 0...1, and flat R'G'B' times that.
 package struct PaintTexture: Sendable, Equatable {
     package let values: [Float]
 
@@ -14,7 +14,7 @@ package struct PaintTexture: Sendable, Equatable {
 
     /// Between the texels, at UV coordinates in 0...1.
     package func paint(at place: SIMD2<Float>) -> SIMD4<Float> {
-        let last = Float(Self.size - 1), p = pointwiseMin(pointwiseMax(place * Float(Self.size) - 0.5, .zero), SIMD2(last, last))
+        let last = Float(Self.size - 1), p = pointwiseMin(pointwiseMax(FaceTexture.texel(of: place), .zero), SIMD2(last, last))
         let x = min(Int(p.x), Self.size - 2), y = min(Int(p.y), Self.size - 2), right = p.x - Float(x), below = p.y - Float(y)
         let above = texel(x, y) * (1 - right) + texel(x + 1, y) * right
         return above * (1 - below) + (texel(x, y + 1) * (1 - right) + texel(x + 1, y + 1) * right) * below

@@ -195,9 +195,11 @@ package final class SSAT: @unchecked Sendable {
     ///   - uv: 64x64, where the crop's cells lie on the mesh; negative outside.
     ///   - weight: 256x256, 0..1: where makeup goes and how strong. 0 wherever that of `encode` was.
     ///   - change: 256x256x3 R'G'B' differences, in units of full scale.
+    ///   - follows: 256x256x2, by how much the change follows the crop's own luma, and its chroma.
     ///   - prediction: what it is made of is kept there, for frames to come; then `encode` was told so.
     package func transfer(
-        _ look: Look, on own: FaceColours, uv: [SIMD2<Float>], weight: UnsafePointer<Float>, change: UnsafeMutablePointer<Float>, keeping prediction: Prediction? = nil
+        _ look: Look, on own: FaceColours, uv: [SIMD2<Float>], weight: UnsafePointer<Float>, change: UnsafeMutablePointer<Float>,
+        follows: UnsafeMutablePointer<Float>? = nil, keeping prediction: Prediction? = nil
     ) {
         clear(makeup)
         for i in warped.indices { warped[i] = 0 }
@@ -210,7 +212,7 @@ package final class SSAT: @unchecked Sendable {
             for cell in 0..<64 * 64 { store(maps.baseAddress! + cell * Decoder.colourCount, Decoder.colourCount, colours, cell / 64, cell % 64) }
         }
         network.run(decoding)
-        assembler.assemble(gate: map(gate), head: map(head), weight: weight, change: change)
+        assembler.assemble(gate: map(gate), head: map(head), weight: weight, change: change, follows: follows)
         if let prediction { keep(prediction, uv) }
     }
 

@@ -17,6 +17,10 @@ public enum Models {
         try load(precision == .int8 ? SSAT_MODEL_FACE_MESH : SSAT_MODEL_FACE_MESH_FLOAT, "face mesh")
     }
 
+    package static func meshRefiner(_ precision: Precision) throws -> Safetensors {
+        try load(precision == .int8 ? SSAT_MODEL_MESH_REFINER : SSAT_MODEL_MESH_REFINER_FLOAT, "mesh refiner")
+    }
+
     package static func ssatLive(_ precision: Precision) throws -> Safetensors {
         try load(precision == .int8 ? SSAT_MODEL_SSAT_LIVE : SSAT_MODEL_SSAT_LIVE_FLOAT, "SSAT live")
     }

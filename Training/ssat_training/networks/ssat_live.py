@@ -178,8 +178,8 @@ COLOURS = 18  # channels beside the features that the decoder reads: six colours
 GATES = 3  # of the difference of colour, by luma and chroma
 # How far the face's own light shows on paint: its grain (on skin, on lips), its shading (on skin). As `painted_makeup.paint`.
 SKIN_GRAIN, LIP_GRAIN, SKIN_SHADING = 0.7, 0.9, 0.5
-# How much of what its gates let through of the difference of colour comes about (docs/decisions/0036).
-DIFFERENCE_SHARE = 1.4
+# How much of what its gates let through of the difference of colour comes about (docs/decisions/0038).
+DIFFERENCE_SHARE = 1.5
 
 
 def soften(maps, mask):

@@ -1,0 +1,175 @@
+"""Trains MeshRefiner on windows around eyes and mouths. Resumes from its last checkpoint; logs to CSV.
+
+    python -m ssat_training.train_mesh_refiner --windows DIR --prepared DIR --mesh checkpoints/face_mesh.safetensors --out DIR --hours 0.4
+
+`--windows`: what `ssat_training.refiner_windows` wrote. Judged as it is used: from FaceMesh's own landmarks, on held-out people.
+"""
+import argparse
+import csv
+import math
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from .checkpoint import resumed, save, weights
+from .face_mesh_data import PreparedFaces, opposites, relight
+from .networks.face_mesh import FaceMesh, from_notebook
+from .networks.mesh_refiner import REGIONS, MeshRefiner, corner
+from .prepare import LIDS
+from .refiner_windows import MARGIN
+from .train_face_mesh import to_network
+from .train_ssat import LONGEST_STEP, threads_available
+
+OPPOSITE = opposites()
+LIPS = [61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146]
+
+
+class Windows:
+    """Of one region: moved, scaled, rolled as FaceMesh's landmarks and the crop are off, and relit."""
+
+    def __init__(self, folder, region):
+        self.region = region
+        self.pictures, self.points = (np.load(Path(folder) / f"{region.name}{end}.npy", mmap_mode="r") for end in ("", "_points"))
+
+    def example(self, index, random):
+        side = self.region.side
+        angle, k, shift = random.normal(0, 0.08), np.exp(random.normal(0, 0.06)), random.normal(0, 2.5, 2)
+        c, s, middle = k * np.cos(angle), k * np.sin(angle), side / 2 + MARGIN
+        matrix = np.array([[c, -s, 0], [s, c, 0]])
+        matrix[:, 2] = side / 2 + shift - matrix[:, :2] @ [middle, middle]
+        picture = cv2.warpAffine(self.pictures[index], matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+        points = self.points[index] @ matrix[:, :2].T + matrix[:, 2]
+        picture = relight(picture, random)
+        if self.region.name == "mouth" and random.random() < 0.5:
+            picture, points = np.ascontiguousarray(picture[:, ::-1]), self.mirrored(points)
+        return picture, points * 2 / side - 1
+
+    def mirrored(self, points):
+        points = points[self.other]
+        return np.stack([self.region.side - 1 - points[:, 0], points[:, 1]], 1)
+
+    @property
+    def other(self):
+        place = {p: k for k, p in enumerate(self.region.points)}
+        return [place[OPPOSITE[p]] for p in self.region.points]
+
+    def batch(self, count, random):
+        pictures, points = zip(*(self.example(i, random) for i in random.integers(0, len(self.pictures), count)))
+        return to_network(pictures), torch.from_numpy(np.stack(points).astype(np.float32))
+
+
+def loss_of(network, windows, random, batch, autocast):
+    total = 0
+    for kind in windows:
+        pictures, points = kind.batch(batch, random)
+        with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+            found = getattr(network, kind.region.name)(pictures.to(memory_format=torch.channels_last))
+        total = total + kind.region.side / 2 * (found.float() - points).abs().mean()
+    return total
+
+
+@torch.no_grad()
+def refine(network, pictures, landmarks):
+    """Landmarks n x 478 x 2 in pixels of the crops, n x 256 x 256 x 3 R'G'B' bytes, moved to where the windows show them."""
+    out = landmarks.copy()
+    for region in REGIONS:
+        for reflected in (False, True) if region.name == "eye" else (False,):
+            move(network, region, pictures, landmarks, out, reflected)
+    return out
+
+
+def move(network, region, pictures, landmarks, out, reflected):
+    if reflected:
+        pictures, landmarks = pictures[:, :, ::-1], landmarks[:, OPPOSITE] * [-1, 1] + [255, 0]
+    side, corners = region.side, corner(landmarks, region)
+    bordered = np.pad(pictures, ((0, 0), (side, side), (side, side), (0, 0)), mode="edge")
+    cut = [bordered[i, y + side:y + 2 * side, x + side:x + 2 * side] for i, (x, y) in enumerate(corners.clip(-side, 256))]
+    found = getattr(network, region.name)(to_network(cut)).numpy()
+    found = (found + 1) * side / 2 + corners[:, None]
+    target = OPPOSITE[region.points] if reflected else region.points
+    if reflected:
+        found = found * [-1, 1] + [255, 0]
+    shares = region.shares[:, None]
+    out[:, target] = out[:, target] * (1 - shares) + found * shares
+
+
+@torch.no_grad()
+def validate(network, mesh, prepared, count=256):
+    """Mean error of FaceMesh's landmarks and of the refined ones, in pixels of the crop: lids, lips, all of the mesh."""
+    network.eval()
+    before, after, truth = [], [], []
+    for start in range(0, count, 32):
+        examples = [prepared.example(i) for i in prepared.ids[start:start + 32]]
+        pictures = np.stack([e[0] for e in examples])
+        seen = (mesh(to_network(pictures))[0].numpy() + 1) * 128
+        before.append(seen)
+        after.append(refine(network, pictures, seen))
+        truth.append(np.stack([e[2] for e in examples]))
+    network.train()
+    before, after, truth = (np.concatenate(x) for x in (before, after, truth))
+    error = lambda found, points: np.linalg.norm((found - truth)[:, points], axis=-1).mean()
+    groups = {"lids": sorted({p for lid in LIDS for p in lid}), "lips": LIPS, "all": list(range(468))}
+    return {name: f"{error(before, points):.3f} -> {error(after, points):.3f}" for name, points in groups.items()}
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name in ("windows", "prepared", "mesh", "out"):
+        p.add_argument(f"--{name}", required=True)
+    p.add_argument("--steps", type=int, default=10**9)
+    p.add_argument("--hours", type=float, default=0.5, help="end, with the learning rate run down, after this much running time")
+    p.add_argument("--batch", type=int, default=64, help="windows of each region")
+    p.add_argument("--rate", type=float, default=2e-3)
+    p.add_argument("--threads", type=int, default=0, help="0: two, or one while something else runs")
+    p.add_argument("--precision", choices=("float32", "bfloat16"), default="bfloat16")
+    o = p.parse_args()
+    out = Path(o.out)
+    out.mkdir(parents=True, exist_ok=True)
+    cv2.setNumThreads(1)
+    windows, prepared = [Windows(o.windows, region) for region in REGIONS], PreparedFaces(o.prepared, True)
+    mesh = FaceMesh().eval()
+    mesh.load_state_dict(weights(o.mesh, from_notebook))
+    torch.manual_seed(0)
+    network = MeshRefiner().to(memory_format=torch.channels_last)
+    optimizer = torch.optim.AdamW(network.parameters(), o.rate, weight_decay=1e-4)
+    step, elapsed, average = 0, 0.0, None
+    if state := resumed(out, network, optimizer):
+        step, elapsed, average = state["step"], state["elapsed"], state["average"]
+    mean = MeshRefiner()
+    mean.load_state_dict(average or network.state_dict())
+    average = mean.state_dict()  # the very tensors: averaging them in place moves `mean`
+    random, last = np.random.default_rng(step + 1), time.time()
+    log, recent = open(out / "log.csv", "a", newline=""), []
+    progress = max(step / o.steps, elapsed / (3600 * o.hours))
+    while progress < 1:
+        if step % 20 == 0:
+            torch.set_num_threads(threads_available(o.threads))
+        for group in optimizer.param_groups:
+            group["lr"] = o.rate * min(1, (step + 1) / 100) * (0.5 + 0.5 * math.cos(math.pi * progress)) + 1e-6
+        loss = loss_of(network, windows, random, o.batch, o.precision == "bfloat16")
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 20.0)
+        optimizer.step()
+        step += 1
+        now = time.time()
+        elapsed, last = elapsed + min(now - last, LONGEST_STEP), now
+        progress = max(step / o.steps, elapsed / (3600 * o.hours))
+        decay = min(0.998, step / (step + 10))
+        for k, v in network.state_dict().items():
+            average[k].mul_(decay).add_(v, alpha=1 - decay) if v.dtype.is_floating_point else average[k].copy_(v)
+        recent.append(loss.item())
+        if step % 20 == 0:
+            csv.writer(log).writerow([step, round(elapsed, 1), f"{np.mean(recent):.5f}"])
+            log.flush()
+            recent = []
+        if step % 400 == 0 or progress >= 1:
+            print(step, round(elapsed), f"{loss.item():.3f}", validate(mean, mesh, prepared), flush=True)
+            save(out / "last.pt", network=network.state_dict(), average=average, optimizer=optimizer.state_dict(), step=step, elapsed=elapsed)
+
+
+if __name__ == "__main__":
+    main()
