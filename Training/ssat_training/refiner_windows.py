@@ -80,7 +80,6 @@ def opened(folders, known={}):
 
 
 def written(out, found):
-    """Appends as it comes: all of it together would not fit beside the rest."""
     windows, points = {EYE.name: [], MOUTH.name: []}, {EYE.name: [], MOUTH.name: []}
     for eyes, mouths in found:
         for name, kind in ((EYE.name, eyes), (MOUTH.name, mouths)):

@@ -16,6 +16,7 @@ import torch
 
 from .checkpoint import resumed, save, weights
 from .face_mesh_data import PreparedFaces, opposites, relight
+from .face_zones import LIPS_OUTER
 from .networks.face_mesh import FaceMesh, from_notebook
 from .networks.mesh_refiner import REGIONS, MeshRefiner, corner
 from .prepare import LIDS
@@ -24,7 +25,6 @@ from .train_face_mesh import to_network
 from .train_ssat import LONGEST_STEP, threads_available
 
 OPPOSITE = opposites()
-LIPS = [61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146]
 
 
 class Windows:
@@ -111,7 +111,7 @@ def validate(network, mesh, prepared, count=256):
     network.train()
     before, after, truth = (np.concatenate(x) for x in (before, after, truth))
     error = lambda found, points: np.linalg.norm((found - truth)[:, points], axis=-1).mean()
-    groups = {"lids": sorted({p for lid in LIDS for p in lid}), "lips": LIPS, "all": list(range(468))}
+    groups = {"lids": sorted({p for lid in LIDS for p in lid}), "lips": LIPS_OUTER, "all": list(range(468))}
     return {name: f"{error(before, points):.3f} -> {error(after, points):.3f}" for name, points in groups.items()}
 
 

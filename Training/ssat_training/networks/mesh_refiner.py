@@ -36,15 +36,15 @@ class Region:
 
 
 _eye, _mouth = rings(RIGHT_EYE, 4), rings(LIPS_OUTER + LIPS_INNER, 3)
-_lips = sorted({int(v) for v in LIPS_OUTER + LIPS_INNER})
 EYE = Region("eye", 64, RIGHT_EYE, 8, [(_eye[0] + IRIS + _eye[1] + _eye[2], 1.0), (_eye[3], 0.67), (_eye[4], 0.33)])
 MOUTH = Region("mouth", 80, LIPS_OUTER, 0, [(_mouth[0] + _mouth[1], 1.0), (_mouth[2], 0.67), (_mouth[3], 0.33)])
 REGIONS = (EYE, MOUTH)
+REGION_OF = {region.name: region for region in REGIONS}
 
 
-def corner(landmarks, region, anchors=None):
+def corner(landmarks, region):
     """The window's upper left corner in whole pixels of the crop, of landmarks ... x 478 x 2."""
-    middle = landmarks[..., anchors or region.anchors, :].mean(-2)
+    middle = landmarks[..., region.anchors, :].mean(-2)
     return np.floor(middle - [region.side / 2, region.side / 2 + region.above] + 0.5).astype(int)
 
 
@@ -83,6 +83,3 @@ def graph(g, name, picture):
     x = g.residual_block(f"{name}.residual3", layer("down3", x, stride=2), activation="relu")
     gathered = layer("gather", x, kernel=1)
     return g.convolution(f"{name}.points", gathered, kernel=REGION_OF[name].side // 16, activation="none", float_output=True, valid=True)
-
-
-REGION_OF = {region.name: region for region in REGIONS}
