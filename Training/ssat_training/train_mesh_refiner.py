@@ -101,7 +101,7 @@ def validate(network, mesh, prepared, count=256):
     """Mean error of FaceMesh's landmarks and of the refined ones, in pixels of the crop: lids, lips, all of the mesh."""
     network.eval()
     before, after, truth = [], [], []
-    for start in range(0, count, 32):
+    for start in range(0, min(count, len(prepared.ids)), 32):
         examples = [prepared.example(i) for i in prepared.ids[start:start + 32]]
         pictures = np.stack([e[0] for e in examples])
         seen = (mesh(to_network(pictures))[0].numpy() + 1) * 128
