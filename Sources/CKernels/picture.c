@@ -431,8 +431,8 @@ INLINE void find_differences(const uint8_t *crop, const uint8_t *previous_crop, 
 
 enum { PIXELS = 256 * 256, EDGED = 66 };  // 64 cells and one beyond on either side
 
-// What smoothing keeps of a whole crop: the change and the picture that were averaged. Of every cell of 4x4 pixels: how far the two changes are apart, how large the larger is, and from that the
-// least share that the new one has.
+// What smoothing keeps of a whole crop: the change and the picture that were averaged. Of every cell of 4x4 pixels: how far the two changes are
+// apart, how large the larger is, and from that the least share that the new one has.
 typedef struct {
   float worn[3][PIXELS], mean[3][PIXELS], moved[PIXELS];
   float apart[EDGED * EDGED], most[EDGED * EDGED], least[EDGED * EDGED];

@@ -28,3 +28,9 @@ def weights(path, from_notebook):
         return {k: v.float() if v.is_floating_point() else v for k, v in load_file(path).items()}
     state = torch.load(path)
     return state["average"] if "average" in state else from_notebook(state)
+
+
+def keep_up(average, network, decay):
+    """Moves averaged weights, in place, towards those of the network; what is no number of the kind is copied."""
+    for name, values in network.state_dict().items():
+        average[name].mul_(decay).add_(values, alpha=1 - decay) if values.dtype.is_floating_point else average[name].copy_(values)

@@ -25,7 +25,6 @@ from .painted_makeup import paint, random_makeup, sample
 from .prepare import CHEEKS, LIDS
 from .prepare import SIZE as CROP
 from .pseudo_pairs import pseudo_target
-from .splits import held_out
 
 FACE = (1, 2, 6, 7, 11, 12)
 # Label classes of the data to the eleven of FaceMesh.

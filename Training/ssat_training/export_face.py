@@ -10,12 +10,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-import torch.nn.functional as F
 from safetensors.torch import save_file
 
 from .alignment import frame_to_crop
 from .export_ssat import LICENCE, synthetic_batch
-from .graph import FloatGraph, Int8Graph
+from .graph import FloatGraph, Int8Graph, picture_input
 from .networks import face_detector, face_mesh
 from .splits import held_out
 from .train_face_detector import Faces, degrade, scene
@@ -50,9 +49,7 @@ def main():
     network.load_state_dict(state["average"])
 
     def run(g, rgb):
-        q = F.pixel_unshuffle(torch.from_numpy(np.ascontiguousarray(rgb)).permute(2, 0, 1)[None].float(), 2)
-        x = g.input("picture", q, 1 / 127.5, 127.5) if isinstance(g, Int8Graph) else g.input("picture", (q - 127.5) / 127.5)
-        return module.graph(g, x)
+        return module.graph(g, picture_input(g, torch.from_numpy(np.ascontiguousarray(rgb)).permute(2, 0, 1)[None].float()))
 
     watcher = FloatGraph(network, observe=True)
     faces = Faces(o.landmarks, False)

@@ -8,12 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 
 from .export_ssat import LICENCE, as_kept, loaded
 from .face_zones import UV
-from .graph import FloatGraph, Int8Graph
+from .graph import FloatGraph, Int8Graph, picture_input
 from .networks.mesh_refiner import REGIONS, MeshRefiner, graph
 from .refiner_windows import OPPOSITE
 from .train_mesh_refiner import Windows, refine
@@ -21,8 +20,7 @@ from .train_mesh_refiner import Windows, refine
 
 def run(g, region, pictures):
     """Windows, n x side x side x 3 bytes, to landmarks, n x points x 2, of their own."""
-    q = F.pixel_unshuffle(torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float(), 2)
-    x = g.input("picture", q, 1 / 127.5, 127.5) if isinstance(g, Int8Graph) else g.input("picture", (q - 127.5) / 127.5)
+    x = picture_input(g, torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float())
     return graph(g, region.name, x).flatten(1).view(len(pictures), -1, 2)
 
 

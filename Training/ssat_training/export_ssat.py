@@ -13,7 +13,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from .checkpoint import weights
-from .graph import FloatGraph, Int8Graph
+from .graph import FloatGraph, Int8Graph, picture_input
 from .face_texture import lay
 from .networks.ssat_live import OPACITY, PAINT, SSATLive, assemble, carried_paint, colours as colour_maps, uv_features
 from .networks.ssat_live_graph import decode, encode, makeup_features
@@ -47,14 +47,12 @@ def decoder_inputs(network, batch, worn=None):
 def inputs(g, batch, which):
     """Picture, parsing, UV features and skin colour of one face of every pair; as bytes where the graph is int8."""
     bytes_ = torch.round(batch[which] * 255)
-    picture = F.pixel_unshuffle(bytes_, 2)
+    picture = picture_input(g, bytes_)
     uv = uv_features(batch["u" + which].float())
     skin = skin_colour(bytes_ / 127.5 - 1, F.avg_pool2d(batch["p" + which], 4)).expand(-1, -1, 64, 64)
     if isinstance(g, Int8Graph):
-        picture = g.input("picture", picture, 1 / 127.5, 127.5)
         uv, skin = (g.input(name, (torch.round(x * 127) + 128).clamp(0, 255), 1 / 127, 128) for name, x in (("uv", uv), ("skin", skin)))
     else:
-        picture = g.input("picture", (picture - 127.5) / 127.5, 1 / 127.5)
         uv, skin = g.input("uv", uv, 1 / 127), g.input("skin", skin, 1 / 127)
     parsing = g.input("parsing", F.pixel_unshuffle(batch["p" + which], 2))
     return picture, parsing, uv, skin

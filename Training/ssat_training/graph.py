@@ -139,6 +139,12 @@ class Map:
         return ((self.q - torch.from_numpy(self.zero).view(1, -1, 1, 1)) * torch.from_numpy(self.scale).view(1, -1, 1, 1)).float()
 
 
+def picture_input(g, bytes_):
+    """Pictures, n x 3 x h x w of 0...255, as every network takes them: 2x2 pixels to a cell, in [-1, 1] where the graph is not int8."""
+    q = F.pixel_unshuffle(bytes_, 2)
+    return g.input("picture", q, 1 / 127.5, 127.5) if isinstance(g, Int8Graph) else g.input("picture", (q - 127.5) / 127.5, 1 / 127.5)
+
+
 def round_even(x):
     return torch.round(x)
 

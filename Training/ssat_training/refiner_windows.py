@@ -15,7 +15,7 @@ import numpy as np
 
 from . import covers
 from .alignment import frame_to_crop
-from .face_mesh_data import CLASSES, mirrored, opposites
+from .face_mesh_data import CLASSES, opposites
 from .networks.mesh_refiner import EYE, MOUTH, corner
 from .painted_makeup import paint, random_makeup
 from .pairs import Faces

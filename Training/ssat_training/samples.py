@@ -16,7 +16,7 @@ import numpy as np
 
 os.environ["GLOG_minloglevel"] = "3"
 
-from .face_zones import BROWS, EYE_WIDTH, LEFT_EYE, LEFT_LOWER_LID, LEFT_UPPER_LID, LIPS_INNER, LIPS_OUTER, RIGHT_EYE, RIGHT_LOWER_LID, RIGHT_UPPER_LID, TRIANGLES
+from .face_zones import BROWS, EYE_WIDTH, LEFT_EYE, LEFT_LOWER_LID, LEFT_UPPER_LID, LIPS_INNER, LIPS_OUTER, RIGHT_EYE, RIGHT_LOWER_LID, RIGHT_UPPER_LID
 from .painted_makeup import Layer, blurred, blush, contour, eye_shadow, liner, lipstick, paint
 from .uv_raster import rasterize
 

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from .checkpoint import resumed, save
+from .checkpoint import keep_up, resumed, save
 from .networks.face_detector import SIZE, STRIDES, FaceDetector, decode, iou
 from .splits import held_out
 
@@ -231,9 +231,7 @@ def main():
         torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
         optimizer.step()
         step += 1
-        decay = min(0.998, step / (step + 20))
-        for k, v in network.state_dict().items():
-            average[k] = average[k].mul_(decay).add_(v, alpha=1 - decay) if v.dtype.is_floating_point else v.clone()
+        keep_up(average, network, min(0.998, step / (step + 20)))
         recent.append(float(loss.detach()))
         if step % 20 == 0:
             writer.writerow([step, round(time.time() - started, 1), round(float(np.mean(recent[-20:])), 4)])

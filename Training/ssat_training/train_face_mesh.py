@@ -8,7 +8,6 @@ the network must find the same in a view that is moved, relit, blurred or covere
 import argparse
 import csv
 import glob
-import math
 import time
 from pathlib import Path
 
@@ -17,12 +16,12 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from .checkpoint import resumed, save, weights
+from .checkpoint import keep_up, resumed, save, weights
+from .course import Course, threads_available
 from .face_mesh_data import SIZE, UNKNOWN, PreparedFaces, no_face, two_views
 from .networks.face_mesh import CLASSES, FaceMesh, from_notebook
 from .splits import held_out
 from .train_face_detector import Faces
-from .train_ssat import LONGEST_STEP, threads_available
 
 # Small classes count a little more. Weights of 4 made the lips 13 % too large; the overlap term balances the classes already.
 CLASS_WEIGHT = torch.tensor([1, 1, 1, 2, 1.5, 1, 1, 1.5, 1.5, 2, 1.5])
@@ -161,40 +160,30 @@ def main():
     negatives = [no_face(other.faces, other.backgrounds, np.random.default_rng(k)) for k in range(48)]
     network = FaceMesh().to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(network.parameters(), o.rate, weight_decay=1e-4)
-    step, average, elapsed = 0, None, 0.0
-    if state := resumed(out, network, optimizer):
-        step, average, elapsed = state["step"], state["average"], state["elapsed"]
-    elif o.warm_start:
+    state = resumed(out, network, optimizer)
+    if o.warm_start and not state:
         network.load_state_dict(weights(o.warm_start, from_notebook))
+    course = Course(o, optimizer, state, least=1e-5)
     teacher = FaceMesh().to(memory_format=torch.channels_last).eval()
-    teacher.load_state_dict(average or network.state_dict())
+    teacher.load_state_dict(state["average"] if state else network.state_dict())
     average = teacher.state_dict()  # the very tensors of the teacher: averaging them in place moves it
-    random, last = np.random.default_rng(step + 1), time.time()
+    random = np.random.default_rng(course.step + 1)
     log = open(out / "log.csv", "a", newline="")
-    progress = max(step / o.steps, elapsed / (3600 * o.hours))
-    while progress < 1:
-        if step % 20 == 0:
-            torch.set_num_threads(threads_available(o.threads))
-        for group in optimizer.param_groups:
-            group["lr"] = o.rate * min(1, (step + 1) / 100) * (0.5 + 0.5 * math.cos(math.pi * progress)) + 1e-5
+    while not course.is_over:
+        course.begin_step()
         terms = losses(network, source.batch(o.batch, random), autocast, teacher)
         optimizer.zero_grad()
         sum(terms.values()).backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
         optimizer.step()
-        step += 1
-        now = time.time()
-        elapsed, last = elapsed + min(now - last, LONGEST_STEP), now
-        progress = max(step / o.steps, elapsed / (3600 * o.hours))
-        decay = min(0.998, step / (step + 10))
-        for k, v in network.state_dict().items():
-            average[k].mul_(decay).add_(v, alpha=1 - decay) if v.dtype.is_floating_point else average[k].copy_(v)
-        if step % 10 == 0 or step == 1:
-            csv.writer(log).writerow([step, round(elapsed, 1)] + [f"{float(v.detach()):.5f}" for v in terms.values()])
+        course.end_step()
+        keep_up(average, network, min(0.998, course.step / (course.step + 10)))
+        if course.step % 10 == 0 or course.step == 1:
+            csv.writer(log).writerow([course.step, round(course.elapsed, 1)] + [f"{float(v.detach()):.5f}" for v in terms.values()])
             log.flush()
-        if step % 200 == 0 or progress >= 1:
-            print(step, round(elapsed), validate(teacher, prepared, negatives, 128, autocast, out / "sheet.png"), flush=True)
-            save(out / "last.pt", network=network.state_dict(), optimizer=optimizer.state_dict(), step=step, average=average, elapsed=elapsed)
+        if course.step % 200 == 0 or course.is_over:
+            print(course.step, round(course.elapsed), validate(teacher, prepared, negatives, 128, autocast, out / "sheet.png"), flush=True)
+            save(out / "last.pt", network=network.state_dict(), optimizer=optimizer.state_dict(), step=course.step, average=average, elapsed=course.elapsed)
 
 
 if __name__ == "__main__":

@@ -7,8 +7,6 @@ Only the makeup encoder and its projection learn; the content and semantic encod
 """
 import argparse
 import csv
-import math
-import time
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +14,10 @@ import torch
 import torch.nn.functional as F
 
 from .checkpoint import resumed, save, weights
+from .course import Course
 from .losses.paint import of_the_lips, paint_change, paint_loss
 from .networks.ssat_live import OPACITY, PAINT, SSATLive, from_notebook, widen
-from .train_ssat import LONGEST_STEP, SEEN_SHARE, Pairs, mirrored, threads_available, zones
+from .train_ssat import SEEN_SHARE, Pairs, mirrored, zones
 from .transfer import lips_share, makeup_positions, skin_colour
 
 
@@ -86,18 +85,12 @@ def main():
     network.eval().makeup_encoder.train()
     learned = [*network.makeup_encoder.parameters(), *network.makeup_projection.parameters()]
     optimizer = torch.optim.AdamW(learned, o.rate, weight_decay=1e-4, betas=(0.9, 0.99))
-    step, elapsed = 0, 0.0
-    if state := resumed(out, network, optimizer):
-        step, elapsed = state["step"], state["elapsed"]
-    random, autocast = np.random.default_rng(step + 1), o.precision == "bfloat16"
+    course = Course(o, optimizer, resumed(out, network, optimizer), warmup=50, least=1e-5)
+    random, autocast = np.random.default_rng(course.step + 1), o.precision == "bfloat16"
     log = open(out / "log.csv", "a", newline="")
-    writer, last = csv.writer(log), time.time()
-    progress = max(step / o.steps, elapsed / (3600 * o.hours))
-    while progress < 1:
-        if step % 20 == 0:
-            torch.set_num_threads(threads_available(o.threads))
-        for group in optimizer.param_groups:
-            group["lr"] = o.rate * min(1, (step + 1) / 50) * (0.5 + 0.5 * math.cos(math.pi * progress)) + 1e-5
+    writer = csv.writer(log)
+    while not course.is_over:
+        course.begin_step()
         batch = pairs.batch(random.choice(painted, o.batch), random.random(o.batch) < SEEN_SHARE)
         if random.random() < 0.5:
             batch = mirrored(batch)
@@ -108,16 +101,13 @@ def main():
         loss.backward()
         torch.nn.utils.clip_grad_norm_(learned, 1.0)
         optimizer.step()
-        step += 1
-        now = time.time()
-        elapsed, last = elapsed + min(now - last, LONGEST_STEP), now
-        progress = max(step / o.steps, elapsed / (3600 * o.hours))
-        if step % 10 == 0:
-            writer.writerow([step, round(elapsed, 1), f"{loss.item():.5f}"])
+        course.end_step()
+        if course.step % 10 == 0:
+            writer.writerow([course.step, round(course.elapsed, 1), f"{loss.item():.5f}"])
             log.flush()
-        if step % 200 == 0 or progress >= 1:
-            print(step, round(elapsed), f"{loss.item():.4f}", validate(network, held_out, 96, autocast), flush=True)
-            save(out / "last.pt", network=network.state_dict(), average=network.state_dict(), optimizer=optimizer.state_dict(), step=step, elapsed=elapsed)
+        if course.step % 200 == 0 or course.is_over:
+            print(course.step, round(course.elapsed), f"{loss.item():.4f}", validate(network, held_out, 96, autocast), flush=True)
+            save(out / "last.pt", network=network.state_dict(), average=network.state_dict(), optimizer=optimizer.state_dict(), step=course.step, elapsed=course.elapsed)
 
 
 if __name__ == "__main__":

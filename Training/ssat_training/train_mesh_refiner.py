@@ -6,15 +6,14 @@
 """
 import argparse
 import csv
-import math
-import time
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
 
-from .checkpoint import resumed, save, weights
+from .checkpoint import keep_up, resumed, save, weights
+from .course import Course
 from .face_mesh_data import PreparedFaces, opposites, relight
 from .face_zones import LIPS_OUTER
 from .networks.face_mesh import FaceMesh, from_notebook
@@ -22,7 +21,6 @@ from .networks.mesh_refiner import REGIONS, MeshRefiner, corner
 from .prepare import LIDS
 from .refiner_windows import MARGIN
 from .train_face_mesh import to_network
-from .train_ssat import LONGEST_STEP, threads_available
 
 OPPOSITE = opposites()
 
@@ -135,40 +133,29 @@ def main():
     torch.manual_seed(0)
     network = MeshRefiner().to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(network.parameters(), o.rate, weight_decay=1e-4)
-    step, elapsed, average = 0, 0.0, None
-    if state := resumed(out, network, optimizer):
-        step, elapsed, average = state["step"], state["elapsed"], state["average"]
-    mean = MeshRefiner()
-    mean.load_state_dict(average or network.state_dict())
+    state = resumed(out, network, optimizer)
+    course, mean = Course(o, optimizer, state), MeshRefiner()
+    mean.load_state_dict(state["average"] if state else network.state_dict())
     average = mean.state_dict()  # the very tensors: averaging them in place moves `mean`
-    random, last = np.random.default_rng(step + 1), time.time()
+    random = np.random.default_rng(course.step + 1)
     log, recent = open(out / "log.csv", "a", newline=""), []
-    progress = max(step / o.steps, elapsed / (3600 * o.hours))
-    while progress < 1:
-        if step % 20 == 0:
-            torch.set_num_threads(threads_available(o.threads))
-        for group in optimizer.param_groups:
-            group["lr"] = o.rate * min(1, (step + 1) / 100) * (0.5 + 0.5 * math.cos(math.pi * progress)) + 1e-6
+    while not course.is_over:
+        course.begin_step()
         loss = loss_of(network, windows, random, o.batch, o.precision == "bfloat16")
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 20.0)
         optimizer.step()
-        step += 1
-        now = time.time()
-        elapsed, last = elapsed + min(now - last, LONGEST_STEP), now
-        progress = max(step / o.steps, elapsed / (3600 * o.hours))
-        decay = min(0.998, step / (step + 10))
-        for k, v in network.state_dict().items():
-            average[k].mul_(decay).add_(v, alpha=1 - decay) if v.dtype.is_floating_point else average[k].copy_(v)
+        course.end_step()
+        keep_up(average, network, min(0.998, course.step / (course.step + 10)))
         recent.append(loss.item())
-        if step % 20 == 0:
-            csv.writer(log).writerow([step, round(elapsed, 1), f"{np.mean(recent):.5f}"])
+        if course.step % 20 == 0:
+            csv.writer(log).writerow([course.step, round(course.elapsed, 1), f"{np.mean(recent):.5f}"])
             log.flush()
             recent = []
-        if step % 400 == 0 or progress >= 1:
-            print(step, round(elapsed), f"{loss.item():.3f}", validate(mean, mesh, prepared), flush=True)
-            save(out / "last.pt", network=network.state_dict(), average=average, optimizer=optimizer.state_dict(), step=step, elapsed=elapsed)
+        if course.step % 400 == 0 or course.is_over:
+            print(course.step, round(course.elapsed), f"{loss.item():.3f}", validate(mean, mesh, prepared), flush=True)
+            save(out / "last.pt", network=network.state_dict(), average=average, optimizer=optimizer.state_dict(), step=course.step, elapsed=course.elapsed)
 
 
 if __name__ == "__main__":

@@ -6,8 +6,6 @@
 """
 import argparse
 import csv
-import math
-import time
 from pathlib import Path
 
 import cv2
@@ -16,12 +14,12 @@ import torch
 import torch.nn.functional as F
 
 from .checkpoint import resumed, save
+from .course import Course
 from .face_texture import SIZE, as_texture, on_texture
 from .face_zones import EYES, UV
 from .networks.paint_estimator import PaintEstimator, inputs, paints, skin_mean
 from .networks.ssat_live import soften
 from .prepare import CHEEKS, LIDS
-from .train_ssat import LONGEST_STEP, threads_available
 
 LUMA = torch.tensor([0.3, 0.59, 0.11]).view(1, 3, 1, 1)
 XYZ = torch.tensor([[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]])
@@ -197,35 +195,26 @@ def main():
     torch.manual_seed(0)
     network = PaintEstimator().to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(network.parameters(), o.rate, weight_decay=1e-3, betas=(0.9, 0.99))
-    step, elapsed = 0, 0.0
-    if state := resumed(out, network, optimizer):
-        step, elapsed = state["step"], state["elapsed"]
-    random, last = np.random.default_rng(step + 1), time.time()
+    course = Course(o, optimizer, resumed(out, network, optimizer))
+    random = np.random.default_rng(course.step + 1)
     log = open(out / "log.csv", "a", newline="")
     writer, recent = csv.writer(log), []
-    progress = max(step / o.steps, elapsed / (3600 * o.hours))
-    while progress < 1:
-        if step % 20 == 0:
-            torch.set_num_threads(threads_available(o.threads))
-        for group in optimizer.param_groups:
-            group["lr"] = o.rate * min(1, (step + 1) / 100) * (0.5 + 0.5 * math.cos(math.pi * progress)) + 1e-6
+    while not course.is_over:
+        course.begin_step()
         loss = loss_of(network, textures, random, o.batch, o.precision == "bfloat16")
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
         optimizer.step()
-        step += 1
-        now = time.time()
-        elapsed, last = elapsed + min(now - last, LONGEST_STEP), now
-        progress = max(step / o.steps, elapsed / (3600 * o.hours))
+        course.end_step()
         recent.append(loss.item())
-        if step % 20 == 0:
-            writer.writerow([step, round(elapsed, 1), f"{np.mean(recent):.5f}"])
+        if course.step % 20 == 0:
+            writer.writerow([course.step, round(course.elapsed, 1), f"{np.mean(recent):.5f}"])
             log.flush()
             recent = []
-        if step % 400 == 0 or progress >= 1:
-            print(step, round(elapsed), f"{loss.item():.3f}", validate(network, held_out), flush=True)
-            save(out / "last.pt", network=network.state_dict(), average=network.state_dict(), optimizer=optimizer.state_dict(), step=step, elapsed=elapsed)
+        if course.step % 400 == 0 or course.is_over:
+            print(course.step, round(course.elapsed), f"{loss.item():.3f}", validate(network, held_out), flush=True)
+            save(out / "last.pt", network=network.state_dict(), average=network.state_dict(), optimizer=optimizer.state_dict(), step=course.step, elapsed=course.elapsed)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@
 """
 import argparse
 import csv
-import math
 import time
 from pathlib import Path
 
@@ -13,7 +12,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from .checkpoint import resumed, save, weights
+from .checkpoint import keep_up, resumed, save, weights
+from .course import Course, threads_available
 from .face_zones import CHEEK_ZONE, EYE_ZONE
 from .losses.adversarial import Judges
 from .losses.consistency import cycle_loss, self_reconstruction_loss
@@ -29,7 +29,6 @@ from .transfer import lips_share, skin_colour, transfer
 LABELS = ("pa", "pb", "ua", "ub")
 FIELDS = ("a", "b", "ga", "gb", "ka", "kb", "real", *LABELS)
 SEEN_SHARE = 0.7  # of the pairs are given to the network with FaceMesh's labels, as in the filter
-LONGEST_STEP = 15  # seconds; a pause (SIGSTOP) does not count as running time
 ZONES = np.stack([EYE_ZONE, CHEEK_ZONE])
 
 
@@ -202,14 +201,6 @@ def drawn_from(pairs, without):
     return np.nonzero(real)[0] if "painted_pairs" in without else np.arange(len(pairs))
 
 
-def threads_available(wanted=0):
-    """`wanted`, or by what else runs now. Two busy processes on two cores make every parallel region wait: one thread while something else runs."""
-    if wanted:
-        return wanted
-    running = int(open("/proc/loadavg").read().split()[3].split("/")[0])
-    return 1 if running > torch.get_num_threads() + 1 else 2
-
-
 def bfloat16_is_faster(pairs, size):
     """Measured, not assumed: it won by 3 times on one kind of processor and lost by 1.4 to 2 times on another."""
     network = SSATLive().to(memory_format=torch.channels_last)
@@ -253,10 +244,9 @@ def main():
     torch.manual_seed(1)
     network = network_of(o.network, o.without)
     optimizer = torch.optim.AdamW(network.parameters(), o.rate, weight_decay=1e-4, betas=(0.9, 0.99))
-    step, average, elapsed = 0, None, 0.0
-    if state := resumed(out, network, optimizer):
-        step, average, elapsed = state["step"], state["average"], state["elapsed"]
-    elif o.warm_start:
+    state = resumed(out, network, optimizer)
+    course = Course(o, optimizer, state, warmup=50, least=1e-5)
+    if o.warm_start and not state:
         network.load_state_dict(widen(weights(o.warm_start, from_notebook)))
     freeze = {"freeze_keys": o.freeze_keys, "freeze_encoders": o.freeze_encoders, "freeze_all_but_keys": o.keys_only, "freeze_all_but_residual": o.residual_only}
     freeze = [name for name, wanted in freeze.items() if wanted]
@@ -266,8 +256,7 @@ def main():
         arguments.error("one of --freeze-keys, --freeze-encoders, --keys-only, --residual-only")
     for name in freeze:
         getattr(network, name)()
-    if average is None:
-        average = {k: v.clone() for k, v in network.state_dict().items()}
+    average = state["average"] if state else {k: v.clone() for k, v in network.state_dict().items()}
     torch.set_num_threads(threads_available(o.threads))
     autocast = bfloat16_is_faster(pairs, o.batch) if o.precision == "auto" else o.precision == "bfloat16"
     print("bfloat16" if autocast else "float32", flush=True)
@@ -276,16 +265,11 @@ def main():
     if judges and state and state.get("judges"):
         judges.load_state_dict(state["judges"]), judges.optimizer.load_state_dict(state["judges_optimizer"])
     evaluated = network_of(o.network, o.without)
-    random = np.random.default_rng(step + 1)
+    random = np.random.default_rng(course.step + 1)
     log = open(out / "log.csv", "a", newline="")
     writer = csv.writer(log)
-    last = time.time()
-    progress = max(step / o.steps, elapsed / (3600 * o.hours))
-    while progress < 1:
-        if step % 20 == 0:
-            torch.set_num_threads(threads_available(o.threads))
-        for group in optimizer.param_groups:
-            group["lr"] = o.rate * min(1, (step + 1) / 50) * (0.5 + 0.5 * math.cos(math.pi * progress)) + 1e-5
+    while not course.is_over:
+        course.begin_step()
         batch = pairs.batch(chosen[random.integers(0, len(chosen), o.batch)], random.random(o.batch) < SEEN_SHARE, with_other=o.steadiness > 0)
         if random.random() < 0.5:
             batch = mirrored(batch)
@@ -295,20 +279,15 @@ def main():
         sum(terms.values()).backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
-        step += 1
-        now = time.time()
-        elapsed, last = elapsed + min(now - last, LONGEST_STEP), now
-        progress = max(step / o.steps, elapsed / (3600 * o.hours))
-        decay = min(0.998, step / (step + 20))
-        for k, v in network.state_dict().items():
-            average[k] = average[k].mul_(decay).add_(v, alpha=1 - decay) if v.dtype.is_floating_point else v.clone()
-        if step % 10 == 0 or step == 1:
-            writer.writerow([step, round(elapsed, 1), torch.get_num_threads()] + [f"{v.item():.5f}" for v in terms.values()])
+        course.end_step()
+        keep_up(average, network, min(0.998, course.step / (course.step + 20)))
+        if course.step % 10 == 0 or course.step == 1:
+            writer.writerow([course.step, round(course.elapsed, 1), torch.get_num_threads()] + [f"{v.item():.5f}" for v in terms.values()])
             log.flush()
-        if step % 200 == 0 or progress >= 1:
+        if course.step % 200 == 0 or course.is_over:
             evaluated.load_state_dict(average)
-            print(step, round(elapsed), validate(evaluated, held_out, 96, autocast, out / "sheet.png"), flush=True)
-            save(out / "last.pt", kind=o.network, without=o.without, network=network.state_dict(), optimizer=optimizer.state_dict(), step=step, average=average, elapsed=elapsed,
+            print(course.step, round(course.elapsed), validate(evaluated, held_out, 96, autocast, out / "sheet.png"), flush=True)
+            save(out / "last.pt", kind=o.network, without=o.without, network=network.state_dict(), optimizer=optimizer.state_dict(), step=course.step, average=average, elapsed=course.elapsed,
                  judges=judges and judges.state_dict(), judges_optimizer=judges and judges.optimizer.state_dict())
 
 

@@ -9,8 +9,6 @@ Without jemalloc: told to keep all that it has, it grew to 24 GB in 250 steps, w
 """
 import argparse
 import csv
-import math
-import time
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +16,13 @@ import torch
 import torch.nn.functional as F
 
 from .checkpoint import save
+from .course import Course, threads_available
 from .export_ssat import calibrated, change, fingerprint, inputs, loaded, tuned_layers
 from .graph import FloatGraph, LearningInt8Graph
 from .losses.reconstruction import zone_loss
 from .networks.ssat_live import LIP_PAINT, OPACITY, PAINT, SSATLive, carried_paint, colours
 from .networks.ssat_live_graph import decode, encode, makeup_features
-from .train_ssat import LONGEST_STEP, SEEN_SHARE, Pairs, mirrored, threads_available, zones
+from .train_ssat import SEEN_SHARE, Pairs, mirrored, zones
 from .transfer import change_weight, makeup_positions, regions
 
 
@@ -110,6 +109,7 @@ def main():
     p.add_argument("--validation-shard", default="9")
     p.add_argument("--out", required=True)
     p.add_argument("--steps", type=int, default=400)
+    p.add_argument("--hours", type=float, default=1e9, help="end, with the learning rate run down, after this much running time")
     p.add_argument("--batch", type=int, default=2)
     p.add_argument("--rate", type=float, default=1e-5)
     p.add_argument("--calibrate", type=int, default=48, help="pairs that the ranges are taken from, as the export does")
@@ -123,33 +123,30 @@ def main():
     network.load_state_dict(loaded(o.checkpoint)[0])
     ranges = calibrated(network, pairs, o.calibrate)
     exact, learning = FloatGraph(network), LearningInt8Graph(network, ranges)
-    optimizer, step, elapsed = torch.optim.Adam(learning.parameters(), o.rate), 0, 0.0
-    if (out / "last.pt").exists():
-        state = torch.load(out / "last.pt")
+    optimizer = torch.optim.Adam(learning.parameters(), o.rate)
+    state = torch.load(out / "last.pt") if (out / "last.pt").exists() else None
+    if state:
         learning.load(state["layers"]), optimizer.load_state_dict(state["optimizer"])
-        step, elapsed = state["step"], state["elapsed"]
     else:
         if o.warm_start:
             print(carry_over(learning, o.warm_start, ranges), "layers were tuned before", flush=True)
         print(0, validate(network, exact, learning, held_out, 24), flush=True)
-    random, log, last = np.random.default_rng(step + 1), open(out / "log.csv", "a", newline=""), time.time()
-    while step < o.steps:
-        for group in optimizer.param_groups:
-            group["lr"] = o.rate * min(1, (step + 1) / 20) * (0.5 + 0.5 * math.cos(math.pi * step / o.steps)) + 1e-7
+    course = Course(o, optimizer, state, warmup=20, least=1e-7)
+    random, log = np.random.default_rng(course.step + 1), open(out / "log.csv", "a", newline="")
+    while not course.is_over:
+        course.begin_step()
         batch = known_to_network(pairs.batch(random.integers(0, len(pairs), o.batch), random.random(o.batch) < SEEN_SHARE))
         terms = losses(network, exact, learning, mirrored(batch) if random.random() < 0.5 else batch)
         optimizer.zero_grad()
         sum(terms.values()).backward()
         optimizer.step()
-        step += 1
-        now = time.time()
-        elapsed, last = elapsed + min(now - last, LONGEST_STEP), now
-        if step % 10 == 0 or step == 1:
-            csv.writer(log).writerow([step, round(elapsed, 1)] + [f"{float(v.detach()):.5f}" for v in terms.values()])
+        course.end_step()
+        if course.step % 10 == 0 or course.step == 1:
+            csv.writer(log).writerow([course.step, round(course.elapsed, 1)] + [f"{float(v.detach()):.5f}" for v in terms.values()])
             log.flush()
-        if step % 50 == 0 or step == o.steps:
-            print(step, round(elapsed), validate(network, exact, learning, held_out, 24), flush=True)
-            save(out / "last.pt", float=fingerprint(exact), layers=learning.state(), optimizer=optimizer.state_dict(), step=step, elapsed=elapsed)
+        if course.step % 50 == 0 or course.is_over:
+            print(course.step, round(course.elapsed), validate(network, exact, learning, held_out, 24), flush=True)
+            save(out / "last.pt", float=fingerprint(exact), layers=learning.state(), optimizer=optimizer.state_dict(), step=course.step, elapsed=course.elapsed)
 
 
 if __name__ == "__main__":

@@ -53,8 +53,8 @@ float ssat_texture_row_in_plane(float row);
 void ssat_paint_texture(const float *paint, float *texture);
 
 /// What a look paints on a face, 128x128x4 for the 2x2 blocks of its crop: opacity, then colour times opacity in luma and chroma; 0 off the mesh.
-/// `texture` 64x64x4, the same by UV coordinates (column x is at u = (x + 0.5) / 64, row y where `ssat_texture_row` is (y + 0.5) / 64); `uv` 64x64x2, where the crop's pixels 4 x + 1 lie, negative
-/// off the mesh.
+/// `texture` 64x64x4, the same by UV coordinates (column x is at u = (x + 0.5) / 64, row y where `ssat_texture_row` is (y + 0.5) / 64);
+/// `uv` 64x64x2, where the crop's pixels 4 x + 1 lie, negative off the mesh.
 void ssat_lay_paint(const float *texture, const float *uv, float *paint);
 
 enum { SSAT_ASSEMBLE_SCRATCH = 65 * 64 * 8 + 128 * 4 };
@@ -67,8 +67,8 @@ enum { SSAT_ASSEMBLE_SCRATCH = 65 * 64 * 8 + 128 * 4 };
 ///   change = (skin + (lips - skin) * lips_mask, back in R'G'B', + pixel_shuffle(head, 2)) * weight
 /// `gate` 64x64x3 and `head` 128x128x12 are f32 maps with the given strides; `colours`, `paint` and `around` as for
 /// `ssat_colour_maps`; `rgb` 256x256x3, the crop; `lips_mask` and `weight` 256x256, 0..1. `wide` is scratch of SSAT_ASSEMBLE_SCRATCH
-/// floats that hold finite numbers. `follows` 256x256x2, or NULL: by how much the change follows the pixel's own luma, and its chroma, from about -1
-/// where paint hides it to 0.
+/// floats that hold finite numbers. `follows` 256x256x2, or NULL: by how much the change follows the pixel's own luma, and its chroma, from
+/// about -1 where paint hides it to 0.
 void ssat_assemble_change(const float *gate, int32_t gate_row, int32_t gate_pixel, const float *head, int32_t head_row,
                           int32_t head_pixel, const float *colours, const float *paint, const float *around, const uint8_t *rgb,
                           const ssat_regions *regions, const float *lips_mask, const float *weight, float *wide, float *change,

@@ -5,11 +5,10 @@ Attention Mesh (Grishchenko et al. 2020, arXiv 2006.10962) the regions that matt
 so that a window needs no resampling. One network for both eyes, the left one mirrored, and one for the mouth.
 """
 import numpy as np
-import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from ..face_zones import LEFT_EYE, LIPS_INNER, LIPS_OUTER, RIGHT_EYE, TRIANGLES
+from ..face_zones import LIPS_INNER, LIPS_OUTER, RIGHT_EYE, TRIANGLES
 from .face_mesh import ResidualBlock, convolution
 
 IRIS = [468, 469, 470, 471, 472]  # of the right eye

@@ -1,0 +1,45 @@
+"""How far a training is: its steps, its running time, and the learning rate and threads that go with them."""
+import math
+import time
+
+import torch
+
+LONGEST_STEP = 15  # seconds; a pause (SIGSTOP) does not count as running time
+THREADS_EVERY = 20  # steps: by what else runs
+
+
+def threads_available(wanted=0):
+    """`wanted`, or by what else runs now. Two busy processes on two cores make every parallel region wait: one thread while something else runs."""
+    if wanted:
+        return wanted
+    running = int(open("/proc/loadavg").read().split()[3].split("/")[0])
+    return 1 if running > torch.get_num_threads() + 1 else 2
+
+
+class Course:
+    def __init__(self, options, optimizer, state=None, warmup=100, least=1e-6):
+        """`options`: steps, hours, rate, threads. `state`: of the checkpoint that is resumed, if any. The rate rises over `warmup` steps, then falls along
+        half a cosine to `least`, which it has when the steps or the hours are over."""
+        self.options, self.optimizer, self.warmup, self.least = options, optimizer, warmup, least
+        self.step, self.elapsed = (state["step"], state["elapsed"]) if state else (0, 0.0)
+        self.last = None  # when the last step ended
+
+    @property
+    def progress(self):
+        return max(self.step / self.options.steps, self.elapsed / (3600 * self.options.hours))
+
+    @property
+    def is_over(self):
+        return self.progress >= 1
+
+    def begin_step(self):
+        self.last = self.last or time.time()
+        if self.step % THREADS_EVERY == 0:
+            torch.set_num_threads(threads_available(self.options.threads))
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.options.rate * min(1, (self.step + 1) / self.warmup) * (0.5 + 0.5 * math.cos(math.pi * self.progress)) + self.least
+
+    def end_step(self):
+        self.step += 1
+        now = time.time()
+        self.elapsed, self.last = self.elapsed + min(now - self.last, LONGEST_STEP), now
