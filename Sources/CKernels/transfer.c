@@ -99,8 +99,8 @@ enum { COLOURS = 18, DIFFERENCE = 3, RELATIVE = 6, SOFT = 9, SKIN_PAINT = 12, LI
 
 // How far the face's own light shows on paint: its grain (on skin, on lips), its shading (on skin).
 static const float skin_grain = 0.7f, lip_grain = 0.9f, skin_shading = 0.5f;
-// How much of what its gates let through of the difference of colour comes about (docs/decisions/0038).
-static const float difference_share = 1.5f;
+// How much of what its gates let through of the difference of colour comes about where nothing is known to be paint (docs/decisions/0040).
+static const float difference_share = 1.8f;
 
 static float shading_of(float around, float skin_luma) {
   return 1 + skin_shading * (clamped(around / (skin_luma < 0.05f ? 0.05f : skin_luma), 0.5f, 1.6f) - 1);
@@ -172,28 +172,12 @@ void ssat_lay_paint(const float *texture, const float *uv, float *paint) {
     }
 }
 
-void ssat_colour_maps(const float *average, const float *warped, const float *paint, const uint8_t *skin, const float *lips,
-                      const float *around, const ssat_regions *regions, float *colours, float *scratch) {
-  float *one = scratch, *two = scratch + 64 * 64 * 4, on_lips[3];
-  times(to_luma_chroma, regions->lip_paint + 1, on_lips);
+// The difference relative to the tone, averaged over the skin around.
+static void soften_relative(float *colours, const uint8_t *skin, float *scratch) {
+  float *one = scratch, *two = scratch + 64 * 64 * 4;
   for (int32_t i = 0; i < 64 * 64; i++) {
-    float *o = colours + i * COLOURS, own[3], own_luma_chroma[3];
-    for (int c = 0; c < 3; c++) {
-      o[c] = warped[i * 3 + c];
-      o[DIFFERENCE + c] = (warped[i * 3 + c] - average[i * 3 + c]) * 0.5f;
-      o[RELATIVE + c] = o[DIFFERENCE + c] - regions->tone[c] * 0.5f;
-      one[i * 4 + c] = skin[i] ? o[RELATIVE + c] : 0;
-      own[c] = (average[i * 3 + c] + 1) * 0.5f;
-    }
+    for (int c = 0; c < 3; c++) one[i * 4 + c] = skin[i] ? colours[i * COLOURS + RELATIVE + c] : 0;
     one[i * 4 + 3] = skin[i] ? 1 : 0;
-    times(to_luma_chroma, own, own_luma_chroma);
-    float worn[4];
-    painted_cell(paint, i / 64, i % 64, worn);
-    float shading = shading_of(around[i], regions->skin_luma);
-    for (int c = 0; c < 3; c++) {
-      o[SKIN_PAINT + c] = worn[1 + c] * shading - worn[0] * own_luma_chroma[c];
-      o[LIP_PAINT + c] = (on_lips[c] - regions->lip_paint[0] * own_luma_chroma[c]) * lips[i];
-    }
   }
   for (int pass = 0; pass < 2; pass++) {
     box_rows(one, two, 4, 4, 64 * 4);
@@ -203,17 +187,41 @@ void ssat_colour_maps(const float *average, const float *warped, const float *pa
     for (int c = 0; c < 3; c++) colours[i * COLOURS + SOFT + c] = skin[i] ? one[i * 4 + c] / one[i * 4 + 3] : 0;
 }
 
+void ssat_colour_maps(const float *average, const float *warped, const float *paint, const uint8_t *skin, const float *lips,
+                      const float *around, const ssat_regions *regions, float *colours, float *scratch) {
+  float on_lips[3];
+  times(to_luma_chroma, regions->lip_paint + 1, on_lips);
+  for (int32_t i = 0; i < 64 * 64; i++) {
+    float *o = colours + i * COLOURS, own[3], own_luma_chroma[3];
+    for (int c = 0; c < 3; c++) {
+      o[c] = warped[i * 3 + c];
+      o[DIFFERENCE + c] = (warped[i * 3 + c] - average[i * 3 + c]) * 0.5f;
+      o[RELATIVE + c] = o[DIFFERENCE + c] - regions->tone[c] * 0.5f;
+      own[c] = (average[i * 3 + c] + 1) * 0.5f;
+    }
+    times(to_luma_chroma, own, own_luma_chroma);
+    float worn[4];
+    painted_cell(paint, i / 64, i % 64, worn);
+    float shading = shading_of(around[i], regions->skin_luma);
+    for (int c = 0; c < 3; c++) {
+      o[SKIN_PAINT + c] = worn[1 + c] * shading - worn[0] * own_luma_chroma[c];
+      o[LIP_PAINT + c] = (on_lips[c] - regions->lip_paint[0] * own_luma_chroma[c]) * lips[i];
+    }
+  }
+  if (scratch) soften_relative(colours, skin, scratch);
+}
+
 static float sigmoid(float x) { return 1 / (1 + expf(-x)); }
 
 // What is interpolated to the picture's size: the gated difference of colour in luma and chroma, the face's shading, the luma around. Padded for vectors.
 enum { WIDE_SHADING = 3, WIDE_AROUND = 4, WIDE = 8 };
 
-static void gate_colours(const float *gate, const float *colours, float around, float skin_luma, float *wide) {
-  float difference[3];
+static void gate_colours(const float *gate, const float *colours, float opacity, float around, float skin_luma, float *wide) {
+  float difference[3], share = difference_share * (1 - opacity);
   memset(wide, 0, WIDE * sizeof(float));
   times(to_luma_chroma, colours + DIFFERENCE, difference);
-  // To the face as it is with the paint on.
-  for (int i = 0; i < 3; i++) wide[i] = difference_share * sigmoid(gate[i]) * (difference[i] - colours[SKIN_PAINT + i]);
+  // To the face as it is with the paint on, and the less the more of it is paint.
+  for (int i = 0; i < 3; i++) wide[i] = share * sigmoid(gate[i]) * (difference[i] - colours[SKIN_PAINT + i]);
   wide[WIDE_SHADING] = shading_of(around, skin_luma);
   wide[WIDE_AROUND] = around;
 }
@@ -284,13 +292,16 @@ static void interpolate_paint_row(const float *paint, int y, int first, int end,
   for (int i = block_before(first) * 4; i < (block_after(end - 1) + 1) * 4; i++) row[i] = above[i] * (1 - fy) + below[i] * fy;
 }
 
-static void widen(const float *gate, int32_t gate_row, int32_t gate_pixel, const float *colours, const float *around, float skin_luma,
-                  const float *weight, float *wide) {
+static void widen(const float *gate, int32_t gate_row, int32_t gate_pixel, const float *colours, const float *paint, const float *around,
+                  float skin_luma, const float *weight, float *wide) {
   uint8_t active[64 * 64];
   active_cells(weight, active);
-  for (int i = 0; i < 64 * 64; i++)
-    if (active[i])
-      gate_colours(gate + (ptrdiff_t)(i / 64) * gate_row + (ptrdiff_t)(i % 64) * gate_pixel, colours + i * COLOURS, around[i], skin_luma, wide + i * WIDE);
+  for (int i = 0; i < 64 * 64; i++) {
+    if (!active[i]) continue;
+    float worn[4];
+    painted_cell(paint, i / 64, i % 64, worn);
+    gate_colours(gate + (ptrdiff_t)(i / 64) * gate_row + (ptrdiff_t)(i % 64) * gate_pixel, colours + i * COLOURS, worn[0], around[i], skin_luma, wide + i * WIDE);
+  }
 }
 
 CLONES void ssat_assemble_change(const float *gate, int32_t gate_row, int32_t gate_pixel, const float *head, int32_t head_row,
@@ -299,7 +310,7 @@ CLONES void ssat_assemble_change(const float *gate, int32_t gate_row, int32_t ga
                                  float *follows) {
   float on_lips[3], *row = wide + 64 * 64 * WIDE, *paint_row = row + 64 * WIDE;
   times(to_luma_chroma, regions->lip_paint + 1, on_lips);
-  widen(gate, gate_row, gate_pixel, colours, around, regions->skin_luma, weight, wide);
+  widen(gate, gate_row, gate_pixel, colours, paint, around, regions->skin_luma, weight, wide);
   memset(change, 0, (size_t)256 * 256 * 3 * sizeof(float));
   if (follows) memset(follows, 0, (size_t)256 * 256 * 2 * sizeof(float));
   for (int y = 0; y < 256; y++) {

@@ -17,7 +17,7 @@ from .checkpoint import resumed, save
 from .course import Course
 from .face_texture import SIZE, as_texture, on_texture
 from .face_zones import EYES, UV
-from .networks.paint_estimator import PaintEstimator, inputs, paints, skin_mean
+from .networks.paint_estimator import PaintEstimator, inputs, paints, seen_twice, skin_mean
 from .networks.ssat_live import soften
 from .prepare import CHEEKS, LIDS
 
@@ -150,7 +150,7 @@ def validate(network, textures, count=512):
         colours, shows, look = textures.drawn(random, 64)
         face, face_shows = textures.faces(random.integers(0, len(textures.colours), 64))
         seen = on_face(colours, shows, look)
-        made = paints(network(inputs(seen, shows)).float(), skin_mean(seen, shows))
+        made = paints(seen_twice(network, inputs(seen, shows)).float(), skin_mean(seen, shows))
         error, change = differences(whole_lips(made, shows), look, face, face_shows)
         both = shows * face_shows
         for name in ratios:

@@ -40,7 +40,7 @@ void ssat_luma_around(const float *average, float *around, float *scratch);
 /// the tone, that softened over the skin (two 5x5 means that count only cells where `skin` is not 0), and what paint would change
 /// here, on the skin and on the lips (luma and chroma; networks/ssat_live.py, `laid_on`).
 /// `average` 64x64x3 in [-1, 1]; `warped` 64x64x3 in [-1, 1], 0 where nothing was warped; `paint` of `ssat_lay_paint`; `lips` 64x64, 0..1;
-/// `around` of `ssat_luma_around`. `scratch` holds 64 * 64 * 8 floats.
+/// `around` of `ssat_luma_around`. `scratch` holds 64 * 64 * 8 floats; NULL: what is softened, which only the decoder reads, is left out.
 void ssat_colour_maps(const float *average, const float *warped, const float *paint, const uint8_t *skin, const float *lips,
                       const float *around, const ssat_regions *regions, float *colours, float *scratch);
 

@@ -10,7 +10,9 @@ package final class PaintEstimator {
     private static let contrast: Float = 2
 
     private let network: Network
-    private let input, scores: Tensor
+    private let input, output: Tensor
+    /// 64x64x8.
+    private var scores = [Float](repeating: 0, count: size * size * 8)
     /// What is to be expected at every texel, as it was learned: 64x64x8.
     private let places: [Float]
     private var mean = SIMD3<Float>.zero
@@ -34,12 +36,12 @@ package final class PaintEstimator {
             x = try b.convolution("merge.\(level)", b.concatenate([levels[level], b.upsample(x)]), kernel: 1)
             x = try b.residualBlock("merged.\(level)", x)
         }
-        scores = try b.convolution("head", x, activation: .none, floatOutput: true)
-        guard scores.channels == 8 else { throw SafetensorsError.malformed("PaintEstimator weights", "\(scores.channels) scores") }
+        output = try b.convolution("head", x, activation: .none, floatOutput: true)
+        guard output.channels == 8 else { throw SafetensorsError.malformed("PaintEstimator weights", "\(output.channels) scores") }
         network = b.build()
     }
 
-    /// Looks at a face, for `skinPaint` and `lipPaint`.
+    /// Looks at a face and at its mirror image, for `skinPaint` and `lipPaint`: the mean of both is nearer than either (docs/decisions/0040).
     package func run(_ texture: FaceTexture) {
         mean = .zero
         var count: Float = 0
@@ -48,11 +50,23 @@ package final class PaintEstimator {
             count += 1
         }
         mean /= max(count, 1)
-        for i in texture.colours.indices { store(texture, i, network.floats(input) + i / Self.size * input.rowStride + i % Self.size * input.pixelStride) }
-        network.run()
+        for i in scores.indices { scores[i] = 0 }
+        look(at: texture) { $0 }
+        look(at: texture) { $0 ^ (Self.size - 1) }  // the low bits are the column
     }
 
-    private func store(_ texture: FaceTexture, _ i: Int, _ values: UnsafeMutablePointer<Float>) {
+    /// - Parameter source: the texel of the face that a texel shows.
+    private func look(at texture: FaceTexture, from source: (Int) -> Int) {
+        for i in texture.colours.indices { store(texture, source(i), at: i) }
+        network.run()
+        for i in texture.colours.indices {
+            let values = network.floats(output) + i / Self.size * output.rowStride + i % Self.size * output.pixelStride
+            for k in 0..<8 { scores[source(i) * 8 + k] += values[k] / 2 }
+        }
+    }
+
+    private func store(_ texture: FaceTexture, _ i: Int, at texel: Int) {
+        let values = network.floats(input) + texel / Self.size * input.rowStride + texel % Self.size * input.pixelStride
         let seen: Float = texture.showsSkin[i] || texture.showsLips[i] ? 1 : 0
         let apart = (texture.colours[i] - mean) * Self.contrast
         for c in 0..<3 {
@@ -60,13 +74,11 @@ package final class PaintEstimator {
             values[3 + c] = mean[c] * 2 - 1
         }
         (values[6], values[7]) = (texture.showsSkin[i] ? 1 : 0, texture.showsLips[i] ? 1 : 0)
-        for k in 0..<Self.placeCount { values[8 + k] = places[i * Self.placeCount + k] }
+        for k in 0..<Self.placeCount { values[8 + k] = places[texel * Self.placeCount + k] }
     }
 
-    /// One of the network's eight scores of a texel.
-    package func score(_ texel: Int, _ channel: Int) -> Float {
-        network.floats(scores)[texel / Self.size * scores.rowStride + texel % Self.size * scores.pixelStride + channel]
-    }
+    /// One of the eight scores of a texel.
+    package func score(_ texel: Int, _ channel: Int) -> Float { scores[texel * 8 + channel] }
 
     /// Opacity, and flat R'G'B' times that, by texel: 64x64x4.
     package var skinPaint: [Float] { (0..<Self.size * Self.size).flatMap { texel in (0..<4).map { paint(texel, 0)[$0] } } }

@@ -31,6 +31,11 @@ def inputs(colours, shows):
     return torch.cat([difference, (mean * 2 - 1).expand_as(colours), shows], 1)
 
 
+def seen_twice(network, x):
+    """Scores as the program takes them: the mean of those of a face and of its mirror image."""
+    return (network(x) + network(x.flip(-1)).flip(-1)) / 2
+
+
 def paints(scores, mean):
     """Opacity and flat colour times opacity of the skin's paint, then of the lips': n x 8 x 64 x 64, of the network's scores."""
     out = []

@@ -178,8 +178,8 @@ COLOURS = 18  # channels beside the features that the decoder reads: six colours
 GATES = 3  # of the difference of colour, by luma and chroma
 # How far the face's own light shows on paint: its grain (on skin, on lips), its shading (on skin). As `painted_makeup.paint`.
 SKIN_GRAIN, LIP_GRAIN, SKIN_SHADING = 0.7, 0.9, 0.5
-# How much of what its gates let through of the difference of colour comes about (docs/decisions/0038).
-DIFFERENCE_SHARE = 1.5
+# How much of what its gates let through of the difference of colour comes about where nothing is known to be paint (docs/decisions/0040).
+DIFFERENCE_SHARE = 1.8
 
 
 def soften(maps, mask):
@@ -281,11 +281,11 @@ def colours(makeup, paint, picture, regions):
 
 def assemble(gates, maps, paint, picture, regions, head):
     """The change of the picture from gates (0 to 1), colours, paint (n x 4 x 128 x 128) and the head's free residual. The difference of colour is as
-    fine as the 64 x 64 cells, and what is left of it once the paint is on; paint takes on the grain of this face at 256 x 256. Lips wear their paint, whole, and nothing else, the residual neither: with gates of
+    fine as the 64 x 64 cells, and what is left of it once the paint is on, less the more is paint; paint takes on the grain of this face at 256 x 256. Lips wear their paint, whole, and nothing else, the residual neither: with gates of
     its own it was held back to half, and the other differences made up for that badly."""
     light, difference, painted = regions.light, maps[:, 3:6], maps[:, 12:15]
     own = change_basis((picture.float() + 1) / 2, LUMA_CHROMA)
-    wash = DIFFERENCE_SHARE * gates * (change_basis(difference, LUMA_CHROMA) - painted)
+    wash = DIFFERENCE_SHARE * (1 - F.avg_pool2d(paint[:, :1], 2)) * gates * (change_basis(difference, LUMA_CHROMA) - painted)
     wash, shading = upsampled4(torch.cat([wash, 1 + SKIN_SHADING * (light.shading - 1)], 1)).split([3, 1], 1)
     worn = F.interpolate(paint, scale_factor=2, mode="bilinear", align_corners=False)
     skin = wash + laid_on(worn[:, :1], worn[:, 1:], shading * (1 + SKIN_GRAIN * (light.grain - 1)), own)
