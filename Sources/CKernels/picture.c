@@ -1,6 +1,7 @@
 #include "CKernelsPicture.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -243,10 +244,49 @@ INLINE void sum_change(const float *plane, int32_t size, const ssat_similarity *
     }
 }
 
-// Adds whole levels to samples `step` bytes apart, without leaving what the format allows further than they did before.
-INLINE void add_levels(uint8_t *o, ptrdiff_t step, const float *sum, float share, int32_t count, int32_t low, int32_t high, int deep) {
+// Where the samples of a stretch were in the picture that was shown before; first_x, step and y in luma samples of the frame. The motion is looked
+// up at every eighth sample; between them it lies on straight lines.
+enum { NODE = 8 };
+
+INLINE void find_shown(const ssat_shown *s, int p, const ssat_similarity *to_crop, float first_x, float step, float y, int32_t count, places *o) {
+  float node_x[STRETCH / NODE + 1], node_y[STRETCH / NODE + 1], px[STRETCH], py[STRETCH];
+  const ssat_similarity *t = &s->crop_to_picture;
+  for (int32_t k = 0; k <= (count - 1) / NODE + 1; k++) {
+    float x = first_x + step * (float)(NODE * k), by[2];
+    float cx = to_crop->a * x - to_crop->b * y + to_crop->tx, cy = to_crop->b * x + to_crop->a * y + to_crop->ty;
+    motion_at(s->back, cx, cy, 4, by);
+    cx += 4 * by[0], cy += 4 * by[1];
+    float fx = t->a * cx - t->b * cy + t->tx, fy = t->b * cx + t->a * cy + t->ty;
+    node_x[k] = p ? chroma_x(&s->picture, fx) : fx, node_y[k] = p ? chroma_y(&s->picture, fy) : fy;
+  }
   for (int32_t i = 0; i < count; i++) {
-    int32_t old = load(o + i * step, deep), value = old + (int32_t)nearbyintf(sum[i] * share);
+    int32_t k = i / NODE;
+    float near = (float)(i % NODE) / NODE;
+    px[i] = node_x[k] + (node_x[k + 1] - node_x[k]) * near, py[i] = node_y[k] + (node_y[k + 1] - node_y[k]) * near;
+  }
+  find_places(&s->picture, p, px, py, count, o, 0);
+}
+
+// Changes to whole levels: to the nearest.
+INLINE void round_changes(const float *sum, float share, int32_t count, int32_t *levels) {
+  for (int32_t i = 0; i < count; i++) levels[i] = (int32_t)nearbyintf(sum[i] * share);
+}
+
+// Or by less than this to what comes nearest to what was shown.
+static const float leeway = 0.9f;
+
+INLINE void round_towards(const float *shown, const uint8_t *own, ptrdiff_t step, const float *sum, float share, int32_t count, int32_t *levels) {
+  for (int32_t i = 0; i < count; i++) {
+    float change = sum[i] * share;
+    int32_t least = (int32_t)ceilf(change - leeway), most = (int32_t)floorf(change + leeway), wanted = (int32_t)nearbyintf(shown[i] - own[i * step]);
+    levels[i] = wanted < least ? least : wanted > most ? most : wanted;
+  }
+}
+
+// Adds whole levels to samples `step` bytes apart, without leaving what the format allows further than they did before.
+INLINE void add_levels(uint8_t *o, ptrdiff_t step, const int32_t *levels, int32_t count, int32_t low, int32_t high, int deep) {
+  for (int32_t i = 0; i < count; i++) {
+    int32_t old = load(o + i * step, deep), value = old + levels[i];
     int32_t least = old < low ? old : low, most = old > high ? old : high;
     value = value < least ? least : value > most ? most : value;
     if (deep) {
@@ -258,7 +298,8 @@ INLINE void add_levels(uint8_t *o, ptrdiff_t step, const float *sum, float share
   }
 }
 
-INLINE void add_area(const ssat_frame *f, int p, const ssat_similarity *to_crop, int32_t size, const float *plane, area r, int n, int deep) {
+INLINE void add_area(const ssat_frame *f, int p, const ssat_similarity *to_crop, int32_t size, const float *plane, area r, int n, int deep,
+                     const ssat_shown *shown) {
   int sx = p ? f->shift_x : 0, sy = p ? f->shift_y : 0;
   float ox = p && f->centred_x ? 0.5f : 0, oy = p && f->centred_y ? 0.5f : 0;
   float share = 1 / (float)(n * n), spread_x = (float)(1 << sx) / n, spread_y = (float)(1 << sy) / n, sum[STRETCH];
@@ -268,23 +309,34 @@ INLINE void add_area(const ssat_frame *f, int p, const ssat_similarity *to_crop,
   for (int32_t y = r.y0; y < r.y1; y++)
     for (int32_t x = r.x0; x < r.x1; x += STRETCH) {
       int32_t count = r.x1 - x < STRETCH ? r.x1 - x : STRETCH;
-      sum_change(plane, size, to_crop, (float)(x << sx) + ox, (float)(1 << sx), (float)(y << sy) + oy, count, n, spread_x, spread_y, sum);
+      float left = (float)(x << sx) + ox, row = (float)(y << sy) + oy;
+      int32_t levels[STRETCH];
+      sum_change(plane, size, to_crop, left, (float)(1 << sx), row, count, n, spread_x, spread_y, sum);
       uint8_t *o = f->plane[p] + (ptrdiff_t)y * f->stride[p] + x * step;
-      if (step == 1) {
-        add_levels(o, 1, sum, share, count, low, high, 0);
+      if (shown && !deep) {
+        float before[STRETCH];
+        places at;
+        find_shown(shown, p, to_crop, left, (float)(1 << sx), row, count, &at);
+        sample_bilinear(&shown->picture, p, &at, count, before, 0);
+        round_towards(before, o, step, sum, share, count, levels);
       } else {
-        add_levels(o, step, sum, share, count, low, high, deep);
+        round_changes(sum, share, count, levels);
+      }
+      if (step == 1) {
+        add_levels(o, 1, levels, count, low, high, 0);
+      } else {
+        add_levels(o, step, levels, count, low, high, deep);
       }
     }
 }
 
-INLINE void add_plane(const ssat_frame *f, int p, const ssat_similarity *to_crop, int32_t size, const float *plane, area r) {
+INLINE void add_plane(const ssat_frame *f, int p, const ssat_similarity *to_crop, int32_t size, const float *plane, area r, const ssat_shown *shown) {
   float reach = sqrtf(to_crop->a * to_crop->a + to_crop->b * to_crop->b) * (1 << (p ? f->shift_x : 0));
   int n = (int)ceilf(reach - 0.3f);
   n = n < 1 ? 1 : n > 8 ? 8 : n;
-  if (f->depth > 8) return add_area(f, p, to_crop, size, plane, r, n, 1);
-  if (n == 1) return add_area(f, p, to_crop, size, plane, r, 1, 0);
-  add_area(f, p, to_crop, size, plane, r, n, 0);
+  if (f->depth > 8) return add_area(f, p, to_crop, size, plane, r, n, 1, NULL);
+  if (n == 1) return add_area(f, p, to_crop, size, plane, r, 1, 0, shown);
+  add_area(f, p, to_crop, size, plane, r, n, 0, shown);
 }
 
 // Half a level of 8 bits off every change: what nobody sees is left undone, and the outskirts of a change end where it does.
@@ -355,28 +407,47 @@ CLONES int32_t ssat_split_change(const ssat_frame *f, int32_t size, const float 
   return e.x1 > 0;
 }
 
-CLONES void ssat_add_planes(const ssat_frame *f, const ssat_similarity *t, int32_t size, const float *planes, const int32_t bounds[4],
-                     int32_t part, int32_t parts, int32_t first_column) {
-  float box[4] = {INFINITY, INFINITY, -INFINITY, -INFINITY};
+// Upright box of the frame around a part of a crop and a pixel more on every side; false where it lies outside.
+static bool box_of(const ssat_frame *f, const ssat_similarity *t, const int32_t bounds[4], float box[4]) {
+  box[0] = box[1] = INFINITY, box[2] = box[3] = -INFINITY;
   for (int k = 0; k < 4; k++) {
     float x = k & 1 ? bounds[2] + 1 : bounds[0] - 1, y = k & 2 ? bounds[3] + 1 : bounds[1] - 1;
     float fx = t->a * x - t->b * y + t->tx, fy = t->b * x + t->a * y + t->ty;
     box[0] = fminf(box[0], fx), box[1] = fminf(box[1], fy), box[2] = fmaxf(box[2], fx), box[3] = fmaxf(box[3], fy);
   }
-  if (box[2] < 0 || box[3] < 0 || box[0] > f->width || box[1] > f->height) return;
+  if (box[2] < 0 || box[3] < 0 || box[0] > f->width || box[1] > f->height) return false;
   for (int k = 0; k < 4; k++) box[k] = fminf(fmaxf(box[k], 0), 1e6f);
+  return true;
+}
+
+CLONES void ssat_add_planes(const ssat_frame *f, const ssat_similarity *t, int32_t size, const float *planes, const int32_t bounds[4],
+                     int32_t part, int32_t parts, int32_t first_column, const ssat_shown *shown) {
+  float box[4];
+  if (!box_of(f, t, bounds, box)) return;
   float d = t->a * t->a + t->b * t->b;
   ssat_similarity inverse = {t->a / d, -t->b / d, 0, 0};
   inverse.tx = -(inverse.a * t->tx - inverse.b * t->ty);
   inverse.ty = -(inverse.b * t->tx + inverse.a * t->ty);
   for (int p = 0; p < 3; p++)
-    add_plane(f, p, &inverse, size, planes + (ptrdiff_t)p * size * size, area_of(f, p, box, part, parts, first_column));
+    add_plane(f, p, &inverse, size, planes + (ptrdiff_t)p * size * size, area_of(f, p, box, part, parts, first_column), shown);
 }
 
 void ssat_add_change(const ssat_frame *f, const ssat_similarity *t, int32_t size, const float *change, float *planes,
                      int32_t first_column) {
   int32_t bounds[4];
-  if (ssat_split_change(f, size, change, planes, bounds)) ssat_add_planes(f, t, size, planes, bounds, 0, 1, first_column);
+  if (ssat_split_change(f, size, change, planes, bounds)) ssat_add_planes(f, t, size, planes, bounds, 0, 1, first_column, NULL);
+}
+
+void ssat_copy_crop(const ssat_frame *f, const ssat_similarity *t, int32_t size, const ssat_frame *picture) {
+  float box[4];
+  if (!box_of(f, t, (int32_t[4]){0, 0, size - 1, size - 1}, box)) return;
+  for (int p = 0; p < 4 - f->chroma_step; p++) {  // interleaved planes go together
+    area r = area_of(f, p, box, 0, 1, 0);
+    ptrdiff_t step = (p ? f->chroma_step : 1) * (f->depth > 8 ? 2 : 1);
+    if (r.x1 <= r.x0) continue;
+    for (int32_t y = r.y0; y < r.y1; y++)
+      memcpy(picture->plane[p] + y * picture->stride[p] + r.x0 * step, f->plane[p] + y * f->stride[p] + r.x0 * step, (size_t)((r.x1 - r.x0) * step));
+  }
 }
 
 // Where a change is, of 256x256x3.

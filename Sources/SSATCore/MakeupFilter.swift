@@ -94,6 +94,7 @@ public final class MakeupFilter: @unchecked Sendable {
     public var blursOthers = false { didSet { tracker.watchesOthers = blursOthers } }
     private static let holdSeconds = 0.2
     private var held = HeldPicture()
+    private var shown = ShownPicture()
     /// Whether the held picture is a bare one, shown on request.
     private var heldIsBare = false
 
@@ -250,7 +251,7 @@ public final class MakeupFilter: @unchecked Sendable {
         prediction.limit(&ownScratch.weight, view.motion)
         prediction.move(view.motion, for: ownScratch.weight, into: moved)
         assembler.look(at: view.crop, classes: view.parsing, average: view.average)
-        assembler.lay(look, on: view.colours, warped: moved.warped, uv: moved.uv)
+        assembler.lay(look, on: view.colours, warped: moved.warped, uv: moved.uv, forDecoder: false)
         moved.withMaps { assembler.assemble(gate: $0, head: $1, weight: ownScratch.weight, change: &view.change, follows: &view.follows) }
         if outfit.recipe.tone > 0 { addTone(look, outfit.recipe, view, ownScratch) }
     }
@@ -273,13 +274,17 @@ public final class MakeupFilter: @unchecked Sendable {
 
     /// Smooths the changes over time and adds them to the frame. Columns left of `firstColumn` stay as they are.
     public func finish(_ frame: FrameView, _ analysis: Analysis, firstColumn: Int = 0) {
-        if analysis.outfit.isWorn {
-            for view in analysis.views where !analysis.awaitsPrediction {
+        let isShown = analysis.outfit.isWorn && !analysis.awaitsPrediction
+        if isShown {
+            for view in analysis.views {
                 if view.reusesPrediction { repredict(view, analysis.outfit) } else { handOver(view) }
                 if view.keepsChange { view.track.moveChange(to: view) } else { smooth(view, analysis.outfit) }
-                frame.add(view.change, view.cropToFrame, planes: &planes, firstColumn: firstColumn, team: team)
+                shown.withFace(of: view, wearing: analysis.outfit.look, in: frame) {
+                    frame.add(view.change, view.cropToFrame, planes: &planes, firstColumn: firstColumn, shown: $0, team: team)
+                }
             }
         }
+        if temporalSmoothing { shown.keep(isShown ? analysis.views : [], wearing: analysis.outfit.look, of: frame) }
         if blursOthers { for other in analysis.others { frame.blur(from: other.low, to: other.high) } }
         if whenLost != .pass { cover(frame, analysis) }
         giveBack(analysis)

@@ -38,11 +38,14 @@ struct TestFrame {
 }
 
 @Suite struct PictureTests {
-    static var frames: [TestFrame] { [
-        TestFrame(width: 97, height: 61, shiftX: 1, shiftY: 1, depth: 8), TestFrame(width: 96, height: 60, shiftX: 1, shiftY: 0, depth: 8),
-        TestFrame(width: 64, height: 64, shiftX: 0, shiftY: 0, depth: 8, fullRange: true), TestFrame(width: 98, height: 62, shiftX: 1, shiftY: 1, depth: 8, interleaved: true),
-        TestFrame(width: 97, height: 61, shiftX: 1, shiftY: 1, depth: 10), TestFrame(width: 64, height: 64, shiftX: 0, shiftY: 0, depth: 10, fullRange: true),
-        TestFrame(width: 70, height: 50, shiftX: 0, shiftY: 0, depth: 8, rgb: true),
+    static var frames: [TestFrame] { frames(seed: 5) }
+
+    static func frames(seed: UInt64) -> [TestFrame] { [
+        TestFrame(width: 97, height: 61, shiftX: 1, shiftY: 1, depth: 8, seed: seed), TestFrame(width: 96, height: 60, shiftX: 1, shiftY: 0, depth: 8, seed: seed),
+        TestFrame(width: 64, height: 64, shiftX: 0, shiftY: 0, depth: 8, fullRange: true, seed: seed),
+        TestFrame(width: 98, height: 62, shiftX: 1, shiftY: 1, depth: 8, interleaved: true, seed: seed),
+        TestFrame(width: 97, height: 61, shiftX: 1, shiftY: 1, depth: 10, seed: seed), TestFrame(width: 64, height: 64, shiftX: 0, shiftY: 0, depth: 10, fullRange: true, seed: seed),
+        TestFrame(width: 70, height: 50, shiftX: 0, shiftY: 0, depth: 8, rgb: true, seed: seed),
     ] }
 
     private func add(_ frame: TestFrame, _ t: ssat_similarity, _ change: (Int, Int) -> Float, firstColumn: Int = 0) -> [[UInt8]] {
@@ -67,6 +70,61 @@ struct TestFrame {
             // Faces partly or wholly outside the frame.
             for far in [ssat_similarity(a: 3, b: 1, tx: -300, ty: -400), ssat_similarity(a: 0.5, b: 0, tx: 5000, ty: 5000), ssat_similarity(a: 0.01, b: 0, tx: -1, ty: -1)] {
                 _ = add(frame, far) { _, _ in -0.5 }
+            }
+        }
+    }
+
+    /// By less than a level, along the motion, in planes of every layout; finer formats as without.
+    @Test(arguments: [0, 2]) func changesAreRoundedTowardsWhatWasShown(shift: Int) {
+        for (frame, before) in zip(Self.frames, Self.frames(seed: 6)) where frame.raw.rgb == 0 {
+            let unit = 1 << (frame.depth - 8), gain = Float((frame.raw.full_range != 0 ? 255 : 219) * unit)
+            var raw = frame.raw, t = ssat_similarity(a: 0.25, b: 0, tx: 0, ty: 0), bounds = [Int32](repeating: 0, count: 4)
+            // The same change everywhere, as the luma takes it: 9.6 levels, or what is left of 0.3 and of nothing.
+            for change in [9.6, 0.05, 0] as [Float] {
+                let exact = change * Float(unit), own = frame.bytes
+                let map = Guarded<Float>(256 * 256 * 3) { _ in change == 0 ? 0 : exact / gain + 0.5 / 255 }
+                let planes = Guarded<Float>(256 * 256 * 3) { _ in 0 }
+                let back = Guarded<Float>(64 * 64 * 2) { $0 % 2 == 0 ? Float(shift) : 0 }
+                var shown = ssat_shown(picture: before.raw, crop_to_picture: t, back: back.base)
+                let any = ssat_split_change(&raw, 256, map.base, planes.base, &bounds)
+                #expect(any == (change == 0 ? 0 : 1))
+                guard any != 0 else { continue }
+                for part in 0..<3 { ssat_add_planes(&raw, &t, 256, planes.base, bounds, Int32(part), 3, 0, &shown) }
+                #expect(frame.intact && before.intact && planes.intact && map.intact && back.intact)
+                #expect(frame.bytes[1] == own[1], "a grey change leaves chroma alone")
+                // A cell is 4 crop pixels, a quarter of which is a sample.
+                for y in 8..<50 {
+                    for x in 8..<50 {
+                        let i = y * frame.width + x, old = Int(own[0][i]), got = Int(frame.bytes[0][i]) - old
+                        guard frame.depth == 8 else { continue }
+                        let wanted = Int(before.bytes[0][i + shift]) - old
+                        let least = Int((exact - 0.9).rounded(.up)), most = Int((exact + 0.9).rounded(.down))
+                        #expect(got == min(max(wanted, least), most))
+                    }
+                }
+                for (plane, bytes) in zip(frame.planes, own) { for (i, value) in bytes.enumerated() { plane.base[i] = value } }
+            }
+        }
+    }
+
+    @Test func aCropIsCopiedAndNothingElse() {
+        for (frame, other) in zip(Self.frames, Self.frames(seed: 6)) {
+            let before = other.bytes
+            var raw = frame.raw, picture = other.raw, t = ssat_similarity(a: 0.1, b: 0.02, tx: 12, ty: 10)
+            ssat_copy_crop(&raw, &t, 256, &picture)
+            #expect(frame.intact && other.intact)
+            let bytes = frame.depth > 8 ? 2 : 1
+            for y in 0..<frame.height {
+                for x in 0..<frame.width * bytes {
+                    let i = y * frame.width * bytes + x, column = x / bytes
+                    if (14..<34).contains(column) && (16..<34).contains(y) { #expect(other.bytes[0][i] == frame.bytes[0][i]) }
+                    if column < 5 || column > 41 || y < 7 || y > 44 { #expect(other.bytes[0][i] == before[0][i]) }
+                }
+            }
+            for far in [ssat_similarity(a: 3, b: 1, tx: -300, ty: -400), ssat_similarity(a: 0.5, b: 0, tx: 5000, ty: 5000)] {
+                t = far
+                ssat_copy_crop(&raw, &t, 256, &picture)
+                #expect(other.intact)
             }
         }
     }

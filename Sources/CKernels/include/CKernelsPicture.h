@@ -30,6 +30,14 @@ typedef struct {
 void ssat_sample_crop(const ssat_frame *frame, const ssat_similarity *crop_to_frame, int32_t size, int32_t first, int32_t end,
                       uint8_t *rgb);
 
+/// What was shown of a face in the previous frame: a picture of the same layout, 8 bit; where crop pixels of then lie in it; and how the cells of the
+/// crop have moved since, 64x64x2, from where a cell is to where it was, in cells.
+typedef struct {
+  ssat_frame picture;
+  ssat_similarity crop_to_picture;
+  const float *back;
+} ssat_shown;
+
 /// Adds a change to the frame in place. `change` is size x size x 3, R'G'B' differences in units of full scale, 0 outside the
 /// mask; `planes` is scratch of 3 * size * size floats. Samples whose change rounds to 0 keep their bits. Nothing left of
 /// luma column `first_column` is written.
@@ -39,8 +47,13 @@ void ssat_add_change(const ssat_frame *frame, const ssat_similarity *crop_to_fra
 /// The two halves of `ssat_add_change`, for several threads: first one splits the change into planes and finds its bounds in the crop
 /// (0: there is no change), then each adds one of `parts` shares of the rows.
 int32_t ssat_split_change(const ssat_frame *frame, int32_t size, const float *change, float *planes, int32_t bounds[4]);
+/// With `shown` (or NULL), for crops of 256 and 8 bits, a change is rounded up or down to what comes nearer to what was shown there before, by less
+/// than a level (docs/decisions/0041); what is 0 stays 0.
 void ssat_add_planes(const ssat_frame *frame, const ssat_similarity *crop_to_frame, int32_t size, const float *planes,
-                     const int32_t bounds[4], int32_t part, int32_t parts, int32_t first_column);
+                     const int32_t bounds[4], int32_t part, int32_t parts, int32_t first_column, const ssat_shown *shown);
+
+/// Copies what a crop of size x size covers of a frame, and a little around it, to a picture of the same layout.
+void ssat_copy_crop(const ssat_frame *frame, const ssat_similarity *crop_to_frame, int32_t size, const ssat_frame *picture);
 
 enum { SSAT_SMOOTH_SCRATCH = 7 * 256 * 256 + 3 * 66 * 66 };
 

@@ -61,13 +61,15 @@ public struct FrameView {
     }
 
     /// Adds a 256x256 change in place. Columns left of `firstColumn` stay as they are. A team shares the rows.
+    /// - Parameter shown: what was shown of this face in the previous frame, to round towards.
     func add(
-        _ change: UnsafePointer<Float>, _ cropToFrame: Similarity, planes: UnsafeMutablePointer<Float>, firstColumn: Int, team: WorkerTeam? = nil
+        _ change: UnsafePointer<Float>, _ cropToFrame: Similarity, planes: UnsafeMutablePointer<Float>, firstColumn: Int, shown: UnsafePointer<ssat_shown>? = nil,
+        team: WorkerTeam? = nil
     ) {
         withUnsafeTemporaryAllocation(of: Int32.self, capacity: 4) { bounds in
             let job = Addition(
                 frame: raw, similarity: cropToFrame.raw, planes: planes, bounds: bounds.baseAddress!, firstColumn: firstColumn,
-                members: team?.count ?? 1)
+                shown: shown, members: team?.count ?? 1)
             let changes = withUnsafePointer(to: raw) { ssat_split_change($0, 256, change, planes, bounds.baseAddress!) }
             guard changes != 0 else { return }
             guard let team else { return job.add(0) }
@@ -80,12 +82,12 @@ public struct FrameView {
     private struct Addition {
         let frame: ssat_frame, similarity: ssat_similarity
         let planes: UnsafeMutablePointer<Float>, bounds: UnsafeMutablePointer<Int32>
-        let firstColumn: Int, members: Int
+        let firstColumn: Int, shown: UnsafePointer<ssat_shown>?, members: Int
 
         func add(_ member: Int) {
             withUnsafePointer(to: frame) { f in
                 withUnsafePointer(to: similarity) {
-                    ssat_add_planes(f, $0, 256, planes, bounds, Int32(member), Int32(members), Int32(firstColumn))
+                    ssat_add_planes(f, $0, 256, planes, bounds, Int32(member), Int32(members), Int32(firstColumn), shown)
                 }
             }
         }
@@ -130,5 +132,5 @@ public struct FrameView {
 }
 
 extension Similarity {
-    fileprivate var raw: ssat_similarity { ssat_similarity(a: a, b: b, tx: tx, ty: ty) }
+    var raw: ssat_similarity { ssat_similarity(a: a, b: b, tx: tx, ty: ty) }
 }

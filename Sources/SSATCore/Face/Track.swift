@@ -24,6 +24,8 @@ final class Track: @unchecked Sendable {
     var meanCrop = [Float](repeating: 0, count: 256 * 256 * 3)
     /// What the previous change was made of.
     var previousLook: Look?
+    /// Where its crop lay in the last frame in which it was shown, which frame of `ShownPicture` that was, and what it wore.
+    var lastShown: (cropToFrame: Similarity, number: Int, look: Look?)?
 
     init(id: Int, landmarks: [SIMD2<Float>], time: Double) {
         self.id = id
