@@ -27,6 +27,7 @@ XYZ = XYZ / torch.tensor([[0.950456], [1.0], [1.088754]])
 VISIBLE = 3  # dE
 PAINTED_WEIGHT, ZONE_WEIGHT, LIPS_WEIGHT = 4, 2, 0.12
 BARE_SHARE, RELIT_SHARE, COVERED_SHARE = 0.1, 0.6, 0.15
+STRANDS_SHARE, SHADOW_SHARE = 0.2, 0.25
 BEND = 0.006  # of the texture: how far the landmarks are off, deviation
 
 
@@ -104,6 +105,38 @@ def relit(colours, random):
     return torch.where(draw(0, 1, 1) < RELIT_SHARE, lit.clamp(0, 1), colours)
 
 
+def strands(random):
+    """Hair that hangs over a face: opacity, 64 x 64, and a colour."""
+    mask = np.zeros((4 * SIZE, 4 * SIZE), np.uint8)
+    for _ in range(random.integers(1, 4)):
+        steps = random.normal([0, 0.09], [0.05, 0.03], (random.integers(3, 9), 2))
+        points = np.cumsum(np.vstack([[random.random(), random.uniform(-0.05, 0.1)], steps]), 0) * 4 * SIZE
+        cv2.polylines(mask, [points.astype(np.int32)], False, 255, int(random.integers(1, 9)), cv2.LINE_AA)
+    mask = cv2.GaussianBlur(mask, (0, 0), random.uniform(0.5, 4))
+    opacity = cv2.resize(mask.astype(np.float32) / 255, (SIZE, SIZE), interpolation=cv2.INTER_AREA) * random.uniform(0.3, 0.95)
+    return opacity, random.uniform(0.05, 0.7) * np.float32([1, random.uniform(0.7, 0.9), random.uniform(0.45, 0.85)])
+
+
+def shadow(random):
+    """How much darker or lighter a face is where something stands between it and the light: a factor, 64 x 64."""
+    y, x = np.mgrid[0:SIZE, 0:SIZE].astype(np.float32) / SIZE - 0.5
+    angle, width = random.uniform(0, 2 * np.pi), random.uniform(0.02, 0.3)
+    edge = np.cos(angle) * x + np.sin(angle) * y - random.uniform(-0.3, 0.3)
+    return np.exp(random.uniform(-0.7, 0.25) / (1 + np.exp(-edge / width)))
+
+
+def veiled(colours, random):
+    """Faces behind strands of hair and in shadows with an edge: neither is paint, though the parsing takes both for skin."""
+    colours = colours.clone()
+    for face in colours:
+        if random.random() < SHADOW_SHARE:
+            face *= torch.from_numpy(shadow(random).astype(np.float32))
+        if random.random() < STRANDS_SHARE:
+            opacity, colour = strands(random)
+            face.lerp_(torch.from_numpy(colour)[:, None, None].float(), torch.from_numpy(opacity))
+    return colours.clamp(0, 1)
+
+
 def bent(maps, random):
     """All maps moved alike by a smooth field: the landmarks of a photo are not exact."""
     n = len(maps)
@@ -165,7 +198,7 @@ def validate(network, textures, count=512):
 def loss_of(network, textures, random, batch, autocast):
     colours, shows, look = textures.drawn(random, batch)
     colours = relit(colours, random)
-    seen, seen_shows, truth = photographed(on_face(colours, shows, look), shows, look, random)
+    seen, seen_shows, truth = photographed(veiled(on_face(colours, shows, look), random), shows, look, random)
     with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
         scores = network(inputs(seen, seen_shows).to(memory_format=torch.channels_last))
     made = whole_lips(paints(scores.float(), skin_mean(seen, seen_shows)), seen_shows)
