@@ -1,9 +1,12 @@
 """How far a training is: its steps, its running time, and the learning rate and threads that go with them."""
+import csv
 import math
 import time
 
+import numpy as np
 import torch
 
+LOGGED_EVERY = 20  # steps
 LONGEST_STEP = 15  # seconds; a pause (SIGSTOP) does not count as running time
 THREADS_EVERY = 20  # steps: by what else runs
 
@@ -43,3 +46,25 @@ class Course:
         self.step += 1
         now = time.time()
         self.elapsed, self.last = self.elapsed + min(now - self.last, LONGEST_STEP), now
+
+    def descend(self, network, loss, steepest):
+        """Ends the step: down the gradients of the loss, none longer than `steepest` together."""
+        self.optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), steepest)
+        self.optimizer.step()
+        self.end_step()
+
+
+class LossLog:
+    """A CSV of the course: steps, running seconds, and the mean loss of the steps since the last row."""
+
+    def __init__(self, path):
+        self.file, self.recent = open(path, "a", newline=""), []
+
+    def add(self, course, loss):
+        self.recent.append(loss.item())
+        if course.step % LOGGED_EVERY == 0:
+            csv.writer(self.file).writerow([course.step, round(course.elapsed, 1), f"{np.mean(self.recent):.5f}"])
+            self.file.flush()
+            self.recent = []

@@ -5,7 +5,6 @@
 `--windows`: what `ssat_training.refiner_windows` wrote. Judged as it is used: from FaceMesh's own landmarks, on held-out people.
 """
 import argparse
-import csv
 from pathlib import Path
 
 import cv2
@@ -13,7 +12,7 @@ import numpy as np
 import torch
 
 from .checkpoint import keep_up, resumed, save, weights
-from .course import Course
+from .course import Course, LossLog
 from .face_mesh_data import PreparedFaces, opposites, relight
 from .face_zones import LIPS_OUTER
 from .networks.face_mesh import FaceMesh, from_notebook
@@ -138,21 +137,13 @@ def main():
     mean.load_state_dict(state["average"] if state else network.state_dict())
     average = mean.state_dict()  # the very tensors: averaging them in place moves `mean`
     random = np.random.default_rng(course.step + 1)
-    log, recent = open(out / "log.csv", "a", newline=""), []
+    log = LossLog(out / "log.csv")
     while not course.is_over:
         course.begin_step()
         loss = loss_of(network, windows, random, o.batch, o.precision == "bfloat16")
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 20.0)
-        optimizer.step()
-        course.end_step()
+        course.descend(network, loss, 20.0)
         keep_up(average, network, min(0.998, course.step / (course.step + 10)))
-        recent.append(loss.item())
-        if course.step % 20 == 0:
-            csv.writer(log).writerow([course.step, round(course.elapsed, 1), f"{np.mean(recent):.5f}"])
-            log.flush()
-            recent = []
+        log.add(course, loss)
         if course.step % 400 == 0 or course.is_over:
             print(course.step, round(course.elapsed), f"{loss.item():.3f}", validate(mean, mesh, prepared), flush=True)
             save(out / "last.pt", network=network.state_dict(), average=average, optimizer=optimizer.state_dict(), step=course.step, elapsed=course.elapsed)

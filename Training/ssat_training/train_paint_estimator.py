@@ -5,7 +5,6 @@
 `--textures`: what `ssat_training.painted_textures` wrote. Resumes from its last checkpoint; logs to CSV.
 """
 import argparse
-import csv
 from pathlib import Path
 
 import cv2
@@ -14,7 +13,7 @@ import torch
 import torch.nn.functional as F
 
 from .checkpoint import resumed, save
-from .course import Course
+from .course import Course, LossLog
 from .face_texture import SIZE, as_texture, on_texture
 from .face_zones import EYES, UV
 from .networks.paint_estimator import PaintEstimator, inputs, paints, seen_twice, skin_mean
@@ -230,21 +229,12 @@ def main():
     optimizer = torch.optim.AdamW(network.parameters(), o.rate, weight_decay=1e-3, betas=(0.9, 0.99))
     course = Course(o, optimizer, resumed(out, network, optimizer))
     random = np.random.default_rng(course.step + 1)
-    log = open(out / "log.csv", "a", newline="")
-    writer, recent = csv.writer(log), []
+    log = LossLog(out / "log.csv")
     while not course.is_over:
         course.begin_step()
         loss = loss_of(network, textures, random, o.batch, o.precision == "bfloat16")
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
-        optimizer.step()
-        course.end_step()
-        recent.append(loss.item())
-        if course.step % 20 == 0:
-            writer.writerow([course.step, round(course.elapsed, 1), f"{np.mean(recent):.5f}"])
-            log.flush()
-            recent = []
+        course.descend(network, loss, 5.0)
+        log.add(course, loss)
         if course.step % 400 == 0 or course.is_over:
             print(course.step, round(course.elapsed), f"{loss.item():.3f}", validate(network, held_out), flush=True)
             save(out / "last.pt", network=network.state_dict(), average=network.state_dict(), optimizer=optimizer.state_dict(), step=course.step, elapsed=course.elapsed)
