@@ -57,7 +57,7 @@ class Frame(torch.nn.Module):
         lips = worn_on_lips(self.lips, self.lip_colour, lip_colour(picture, parsing))
         regions = ssat_live.Regions(
             self.skin - own, lips, skin_cells(parsing64, makeup_positions(parsing64)), lips_mask(parsing),
-            ssat_live.light_of((picture + 1) / 2, (own + 1) / 2))
+            ssat_live.light_of((picture + 1) / 2, (own + 1) / 2), torch.ones(1, 1, 256, 1))
         change = self.network.decode(features, makeup, picture, regions)
         return change * (parsing * MAKEUP_CLASSES).sum(1, keepdim=True)
 

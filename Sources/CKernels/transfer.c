@@ -240,10 +240,10 @@ static void active_cells(const float *weight, uint8_t active[64 * 64]) {
     }
 }
 
-// One pixel: `wide` and the paint interpolated there, its colour in bytes, the head's residual, and how much of it is lips. `follows`: by how
-// much the change follows the pixel's luma and its chroma. Paint hides a part of both, and has grain of its own.
-static void paint_pixel(const float *wide, const float worn[4], const uint8_t *rgb, const float *head, float lip, const float on_lips[3],
-                        float lip_opacity, float *o, float follows[2]) {
+// One pixel: `wide` and the paint interpolated there, its colour in bytes, the head's residual and how much that counts, and how much of it is
+// lips. `follows`: by how much the change follows the pixel's luma and its chroma. Paint hides a part of both, and has grain of its own.
+static void paint_pixel(const float *wide, const float worn[4], const uint8_t *rgb, const float *head, float residual_share, float lip,
+                        const float on_lips[3], float lip_opacity, float *o, float follows[2]) {
   float own[3] = {(float)rgb[0] / 255, (float)rgb[1] / 255, (float)rgb[2] / 255}, own_luma_chroma[3], sum[3];
   times(to_luma_chroma, own, own_luma_chroma);
   float around = wide[WIDE_AROUND] < 0.02f ? 0.02f : wide[WIDE_AROUND];
@@ -255,10 +255,17 @@ static void paint_pixel(const float *wide, const float worn[4], const uint8_t *r
     sum[k] = skin + (lips - skin) * lip;
   }
   times(to_rgb, sum, o);
-  for (int k = 0; k < 3; k++) o[k] += head[k * 4] * (1 - lip);
+  if (residual_share > 0)  // Elsewhere the head is not computed.
+    for (int k = 0; k < 3; k++) o[k] += head[k * 4] * (1 - lip) * residual_share;
   float slope = shown == ratio ? 1 / around : 0;
   float skin_follows = worn[1] * wide[WIDE_SHADING] * skin_grain * slope - worn[0], lips_follow = on_lips[0] * lip_grain * slope - lip_opacity;
   follows[0] = skin_follows + (lips_follow - skin_follows) * lip, follows[1] = -(worn[0] + (lip_opacity - worn[0]) * lip);
+}
+
+// How much the head's residual counts in a row.
+static float residual_share(const ssat_regions *regions, int y) {
+  float below = ((float)y - regions->eyes_top) / SSAT_RESIDUAL_FADE + 1, above = (regions->eyes_bottom - (float)y) / SSAT_RESIDUAL_FADE + 1;
+  return clamped(below < above ? below : above, 0, 1);
 }
 
 // From the first column of a row that has weight to the last.
@@ -319,6 +326,7 @@ CLONES void ssat_assemble_change(const float *gate, int32_t gate_row, int32_t ga
     if (first == end) continue;
     interpolate_row(wide, y, first, end, row);
     interpolate_paint_row(paint, y, first, end, paint_row);
+    float share = residual_share(regions, y);
     for (int x = first; x < end; x++) {
       int i = y * 256 + x;
       if (weight[i] == 0) continue;
@@ -329,7 +337,7 @@ CLONES void ssat_assemble_change(const float *gate, int32_t gate_row, int32_t ga
       for (int k = 0; k < WIDE; k++) here[k] = left[k] * (1 - fx) + right[k] * fx;
       for (int k = 0; k < 4; k++) worn[k] = left_paint[k] * (1 - px) + right_paint[k] * px;
       float by[2];
-      paint_pixel(here, worn, rgb + i * 3, residual, lips_mask[i], on_lips, regions->lip_paint[0], o, by);
+      paint_pixel(here, worn, rgb + i * 3, residual, share, lips_mask[i], on_lips, regions->lip_paint[0], o, by);
       for (int k = 0; k < 3; k++) o[k] *= weight[i];
       if (follows) follows[i * 2] = by[0] * weight[i], follows[i * 2 + 1] = by[1] * weight[i];
     }

@@ -234,7 +234,8 @@ public final class MakeupFilter: @unchecked Sendable {
         }
         recipe.weigh(view, zones, into: &buffers.weight, scratch: &buffers.soft)
         if keepsPredictions { view.prediction = predictions.take() }
-        network.encode(crop: view.crop, classes: view.parsing, uv: view.uvFeatures, for: buffers.weight, withMargin: keepsPredictions)
+        network.encode(
+            crop: view.crop, classes: view.parsing, uv: view.uvFeatures, for: buffers.weight, eyes: EyeRows(uv: view.uv), withMargin: keepsPredictions)
         network.transfer(
             look, on: view.colours, uv: view.uv, weight: buffers.weight, change: &view.change, follows: &view.follows, keeping: view.prediction)
         if recipe.tone > 0 { addTone(look, recipe, view, buffers) }

@@ -33,6 +33,12 @@ public struct NetworkSpeed: Sendable {
                     ssat.encode(crop: crop, classes: parsing, uv: features, for: weight)
                     ssat.transfer(look, on: FaceColours(), uv: face.uv, weight: weight, change: &change)
                 }),
+            NetworkSpeed(
+                name: "SSAT live, residual around the eyes only",
+                milliseconds: median(seconds) {
+                    ssat.encode(crop: crop, classes: parsing, uv: features, for: weight, eyes: EyeRows(uv: face.uv))
+                    ssat.transfer(look, on: FaceColours(), uv: face.uv, weight: weight, change: &change)
+                }),
             NetworkSpeed(name: "SSAT live, encoders", milliseconds: median(seconds) { ssat.encode(crop: crop, classes: parsing, uv: features, for: weight) }),
         ]
     }

@@ -31,7 +31,7 @@ public struct StepSpeed: Sendable {
         let mesh = try FaceMesh(weights: Models.faceMesh(.int8), precision: .int8)
         let refiner = try MeshRefiner(weights: Models.meshRefiner(.int8), precision: .int8)
         let ssat = try SSAT(weights: Models.ssatLive(.int8), precision: .int8)
-        ssat.encode(crop: face.crop, classes: face.parsing, uv: face.uvFeatures, for: face.weight)
+        ssat.encode(crop: face.crop, classes: face.parsing, uv: face.uvFeatures, for: face.weight, eyes: EyeRows(uv: face.uv))
         return detector.network.time("FaceDetector", nil, rounds) + mesh.network.time("FaceMesh", nil, rounds)
             + refiner.networks.flatMap { $0.network.time($0.name, nil, rounds) } + ssat.network.time("SSAT live", [ssat.encoding, ssat.decoding], rounds)
     }

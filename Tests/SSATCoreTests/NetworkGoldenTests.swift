@@ -210,7 +210,7 @@ struct NetworkGoldenTests {
             var changes = [[Float]](repeating: [Float](repeating: -1, count: 256 * 256 * 3), count: 2)
             whole.encode(crop: pair.crops[side], classes: part, uv: pair.features[side])
             whole.transfer(look, on: whole.faceColours, uv: pair.uv[side], weight: weight, change: &changes[0])
-            limited.encode(crop: pair.crops[side], classes: part, uv: pair.features[side], for: weight)
+            limited.encode(crop: pair.crops[side], classes: part, uv: pair.features[side], for: weight, eyes: EyeRows(uv: pair.uv[side]))
             limited.transfer(look, on: whole.faceColours, uv: pair.uv[side], weight: weight, change: &changes[1])
             #expect(changes[0] == changes[1], "round \(round)")
             // Another face in the one that it shares with leaves it alone.
@@ -235,11 +235,11 @@ struct NetworkGoldenTests {
         // The last prediction that is kept there is of another face, all over the crop.
         let one = Prediction(), other = Prediction()
         let everywhere = [Float](repeating: 1, count: 256 * 256)
-        used.encode(crop: pair.crops[1], classes: pair.classes[1], uv: pair.features[1], for: everywhere, withMargin: true)
+        used.encode(crop: pair.crops[1], classes: pair.classes[1], uv: pair.features[1], for: everywhere, eyes: EyeRows(uv: pair.uv[1]), withMargin: true)
         used.transfer(look, on: used.faceColours, uv: pair.uv[1], weight: everywhere, change: &change, keeping: other)
         let pairs: [(SSAT, Prediction)] = [(fresh, one), (used, other)]
         for (network, prediction) in pairs {
-            network.encode(crop: pair.crops[0], classes: pair.classes[0], uv: pair.features[0], for: weight, withMargin: true)
+            network.encode(crop: pair.crops[0], classes: pair.classes[0], uv: pair.features[0], for: weight, eyes: EyeRows(uv: pair.uv[0]), withMargin: true)
             network.transfer(look, on: network.faceColours, uv: pair.uv[0], weight: weight, change: &change, keeping: prediction)
         }
         #expect(one.gate == other.gate && one.head == other.head && one.warped == other.warped && one.uv == other.uv)

@@ -39,7 +39,7 @@ def decoder_inputs(network, batch, worn=None):
     if worn:
         own[:, OPACITY.start:PAINT.stop] = lay(worn["skin"], batch["ub"][0], 64)
         lips = worn["lips"].view(1, 4, 1, 1).expand_as(lips)
-    makeup, known = to_a.warp(own), regions(a, batch["pa"], b, batch["pb"], lips, positions)
+    makeup, known = to_a.warp(own), regions(a, batch["pa"], batch["ua"], b, batch["pb"], lips, positions)
     paint = lay(worn["skin"], batch["ua"][0], 128)[None] if worn else carried_paint(makeup)
     return makeup, colour_maps(makeup, paint, a, known), known, paint
 

@@ -1,9 +1,12 @@
 """What FaceMesh sees in the pictures of the pairs: parsing and UV maps as the filter will have them, with their errors.
 
-    python -m ssat_training.seen_pairs --pairs DIR --shard 0 --checkpoint MESH/last.pt          (4 minutes for 3,000 pairs)
+    python -m ssat_training.seen_pairs --pairs DIR --shard 0 --checkpoint MESH/last.pt --estimator PAINT/last.pt          (8 minutes for 3,000 pairs)
 
 Writes seen_pa, seen_pb, seen_ua, seen_ub beside the exact pa, pb, ua, ub of `ssat_training.pairs`. Trained on exact labels
 only, SSAT live trusted them to the pixel, and every lip pixel that FaceMesh missed stayed bare.
+
+With an estimator also what it finds on either face, opacity and colour times it in bytes: own_a, own_b, n x 64 x 64 x 4, where it found it; worn_a,
+worn_b, n x 128 x 128 x 4, what the other's paint is on this face; lips_a, lips_b, n x 4, of their own lips (0 to 1).
 """
 import argparse
 from pathlib import Path
@@ -16,8 +19,10 @@ from .checkpoint import weights
 from .face_mesh_data import relight
 from .face_zones import MESH
 from .networks.face_mesh import FaceMesh, from_notebook
+from .seen_paint import estimator_of, found, laid
 from .uv_raster import rasterize
 
+AT_ONCE = 16  # pairs
 POSITIONS = np.load(MESH)["position"][:468]
 CAMERA = np.linalg.pinv(np.column_stack([POSITIONS, np.ones(468)]))
 
@@ -48,11 +53,20 @@ def predict(network, pictures):
     return ((points + 1) * 128).double().numpy(), presence.sigmoid().numpy(), scores.argmax(1).to(torch.uint8).numpy()
 
 
+def uv_maps(points):
+    """n x 256 x 256 x 2."""
+    return np.stack([rasterize(with_depth(p[:468]).astype(np.float32), 256) for p in points])
+
+
+def by_cell(uv):
+    """Of maps at 256 those at 64."""
+    return uv[:, 1::4, 1::4]
+
+
 def see(network, pictures):
     """n x 256 x 256 x 3 bytes -> n x 256 x 256 of the ten classes of SSAT live, n x 64 x 64 x 2 UV."""
     points, _, classes = predict(network, pictures)
-    uv = [rasterize(with_depth(p[:468]).astype(np.float32), 256)[1::4, 1::4] for p in points]
-    return np.minimum(classes, 9), np.stack(uv)
+    return np.minimum(classes, 9), by_cell(uv_maps(points))
 
 
 def harder(picture, random):
@@ -68,21 +82,38 @@ def main():
     p.add_argument("--pairs", required=True)
     p.add_argument("--shard", type=int, required=True)
     p.add_argument("--checkpoint", required=True)
+    p.add_argument("--estimator", help="PaintEstimator's checkpoint: what it finds on the faces, too")
     p.add_argument("--harder", action="store_true", help="look at coarser pictures in worse light: labels as wrong as those of held-out people")
     o = p.parse_args()
-    folder = Path(o.pairs)
-    network, random = network_of(o.checkpoint), np.random.default_rng(o.shard)
-    for which in ("a", "b"):
-        pictures = np.load(folder / f"{which}_{o.shard}.npy", mmap_mode="r")
-        n = len(pictures)
-        parsing = np.lib.format.open_memmap(folder / f"seen_p{which}_{o.shard}.npy", "w+", np.uint8, (n, 256, 256))
-        uv = np.lib.format.open_memmap(folder / f"seen_u{which}_{o.shard}.npy", "w+", np.float16, (n, 64, 64, 2))
-        for start in range(0, n, 16):
-            batch = pictures[start:start + 16]
-            parsing[start:start + 16], uv[start:start + 16] = see(network, np.stack([harder(x, random) for x in batch]) if o.harder else batch)
-        truth, exact = (np.load(folder / f"{kind}{which}_{o.shard}.npy", mmap_mode="r")[:200] for kind in "pu")
-        both = (exact[..., 0] >= 0) & (uv[:200, ..., 0] >= 0)
-        print(f"{which}: {n} pictures, same class {np.mean(truth == parsing[:200]):.3f}, UV error {np.abs(exact - uv[:200])[both].mean():.4f}", flush=True)
+    folder, shard = Path(o.pairs), o.shard
+    torch.set_num_threads(1)
+    network, random = network_of(o.checkpoint), np.random.default_rng(shard)
+    estimator = estimator_of(o.estimator) if o.estimator else None
+    pictures = {x: np.load(folder / f"{x}_{shard}.npy", mmap_mode="r") for x in "ab"}
+    n = len(pictures["a"])
+    new = lambda name, dtype, *shape: np.lib.format.open_memmap(folder / f"{name}_{shard}.npy", "w+", dtype, (n, *shape))
+    seen = {x: (new(f"seen_p{x}", np.uint8, 256, 256), new(f"seen_u{x}", np.float16, 64, 64, 2)) for x in "ab"}
+    if estimator:
+        paint = {x: (new(f"own_{x}", np.uint8, 64, 64, 4), new(f"worn_{x}", np.uint8, 128, 128, 4), new(f"lips_{x}", np.float32, 4)) for x in "ab"}
+    for start in range(0, n, AT_ONCE):
+        rows, textures, cells = slice(start, start + AT_ONCE), {}, {}
+        for x in "ab":
+            batch = pictures[x][rows]
+            batch = np.stack([harder(picture, random) for picture in batch]) if o.harder else np.array(batch)
+            points, _, classes = predict(network, batch)
+            uv = uv_maps(points)
+            cells[x] = by_cell(uv)
+            seen[x][0][rows], seen[x][1][rows] = np.minimum(classes, 9), cells[x]
+            if estimator:
+                textures[x], paint[x][2][rows] = found(estimator, batch, classes, uv, points)
+        for x, other in (("a", "b"), ("b", "a")) if estimator else ():
+            paint[x][0][rows] = [laid(*pair, 64) for pair in zip(textures[x], cells[x])]
+            paint[x][1][rows] = [laid(*pair, 128) for pair in zip(textures[other], cells[x])]
+    for x in "ab":
+        truth, exact = (np.load(folder / f"{kind}{x}_{shard}.npy", mmap_mode="r")[:200] for kind in "pu")
+        parsing, uv = (maps[:200] for maps in seen[x])
+        both = (exact[..., 0] >= 0) & (uv[..., 0] >= 0)
+        print(f"{x}: {n} pictures, same class {np.mean(truth == parsing):.3f}, UV error {np.abs(exact - uv)[both].mean():.4f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
     python -m ssat_training.train_paint_estimator --textures DIR --out DIR --hours 1
 
-`--textures`: what `ssat_training.painted_textures` wrote. Resumes from its last checkpoint; logs to CSV.
+`--textures`: what `ssat_training.painted_textures` wrote, and `ssat_training.painted_faces`, if that ran: half of a batch are its faces then.
+Resumes from its last checkpoint; logs to CSV.
 """
 import argparse
 from pathlib import Path
@@ -16,7 +17,7 @@ from .checkpoint import resumed, save
 from .course import Course, LossLog
 from .face_texture import SIZE, as_texture, on_texture
 from .face_zones import EYES, UV
-from .networks.paint_estimator import PaintEstimator, inputs, paints, seen_twice, skin_mean
+from .networks.paint_estimator import PaintEstimator, inputs, lips_mean, paints, seen_twice, skin_mean
 from .networks.ssat_live import soften
 from .prepare import CHEEKS, LIDS
 
@@ -27,6 +28,7 @@ VISIBLE = 3  # dE
 PAINTED_WEIGHT, ZONE_WEIGHT, LIPS_WEIGHT = 4, 2, 0.12
 BARE_SHARE, RELIT_SHARE, COVERED_SHARE = 0.1, 0.6, 0.15
 STRANDS_SHARE, SHADOW_SHARE = 0.2, 0.25
+PHOTOGRAPHED_SHARE = 0.5  # of a batch, of faces that were painted as pictures
 BEND = 0.006  # of the texture: how far the landmarks are off, deviation
 
 
@@ -80,6 +82,8 @@ class Textures:
         faces = np.load(Path(folder) / f"faces{suffix}.npz")
         self.colours, self.shows = faces["colours"], faces["shows"]
         self.looks = np.load(Path(folder) / f"looks{suffix}.npy", mmap_mode="r")
+        shards = [np.load(p) for p in sorted(Path(folder).glob("painted_held_out.npz" if held_out else "painted_[0-9]*.npz"))]
+        self.painted = [np.concatenate([s[name] for s in shards]) for name in ("colours", "shows", "looks")] if shards else None
 
     def faces(self, indices):
         return as_maps(self.colours[indices]) / 255, as_maps(self.shows[indices])
@@ -92,6 +96,13 @@ class Textures:
         flip = lambda x, some: torch.where(some.view(-1, 1, 1, 1), x.flip(-1), x)
         some, others = (torch.from_numpy(random.random(count) < 0.5) for _ in range(2))
         return flip(colours, some), flip(shows, some), flip(look, others)
+
+    def drawn_painted(self, random, count):
+        """Faces as FaceMesh saw them under their paint, and the looks."""
+        indices = random.integers(0, len(self.painted[0]), count)
+        colours, shows, look = (as_maps(x[indices]) for x in self.painted)
+        some = torch.from_numpy(random.random(count) < 0.5).view(-1, 1, 1, 1)
+        return [torch.where(some, x.flip(-1), x) for x in (colours / 255, shows, look / 255)]
 
 
 def relit(colours, random):
@@ -155,12 +166,6 @@ def photographed(made, shows, look, random):
     return (made + noise).clamp(0, 1), shows, look
 
 
-def lips_mean(paint, shows):
-    """One opacity and one colour a look, as the program lays lips on."""
-    lips = shows[:, 1:]
-    return (paint[:, 4:] * lips).sum((2, 3), keepdim=True) / lips.sum((2, 3), keepdim=True).clamp_min(1)
-
-
 def differences(made, truth, face, shows):
     """dE of two looks on a face, and of the true one from the bare face: n x 1 x 64 x 64 each."""
     out, wanted, bare = (lab(x) for x in (on_face(face, shows, made), on_face(face, shows, truth), face))
@@ -173,15 +178,16 @@ def whole_lips(paint, shows):
 
 
 @torch.no_grad()
-def validate(network, textures, count=512):
-    """Median recovery, 1 - error / change, on other held-out people, where the look changes the region by more than 3 dE."""
+def validate(network, textures, painted=False, count=512):
+    """Median recovery, 1 - error / change, on other held-out people, where the look changes the region by more than 3 dE. `painted`: of faces that were
+    painted as pictures."""
     network.eval()
     ratios = {name: [] for name in ("lips", *ZONES)}
     for start in range(0, count, 64):
         random = np.random.default_rng(start)
-        colours, shows, look = textures.drawn(random, 64)
+        seen, shows, look = textures.drawn_painted(random, 64) if painted else textures.drawn(random, 64)
+        seen = seen if painted else on_face(seen, shows, look)
         face, face_shows = textures.faces(random.integers(0, len(textures.colours), 64))
-        seen = on_face(colours, shows, look)
         made = paints(seen_twice(network, inputs(seen, shows)).float(), skin_mean(seen, shows))
         error, change = differences(whole_lips(made, shows), look, face, face_shows)
         both = shows * face_shows
@@ -194,14 +200,26 @@ def validate(network, textures, count=512):
     return {k: f"{np.median(v):.3f} (mean {np.mean(v):.3f})" for k, v in ratios.items() if v}
 
 
-def loss_of(network, textures, random, batch, autocast):
-    colours, shows, look = textures.drawn(random, batch)
+def lessons(textures, random, batch):
+    """What the estimator is given, and the look; and another face to judge it on."""
+    count = round(batch * PHOTOGRAPHED_SHARE) if textures.painted else 0
+    colours, shows, look = textures.drawn(random, batch - count)
     colours = relit(colours, random)
-    seen, seen_shows, truth = photographed(veiled(on_face(colours, shows, look), random), shows, look, random)
+    lesson = photographed(veiled(on_face(colours, shows, look), random), shows, look, random)
+    face = colours.roll(1, 0), shows.roll(1, 0)
+    if count:
+        seen, seen_shows, truth = textures.drawn_painted(random, count)
+        others, others_show = textures.faces(random.integers(0, len(textures.colours), count))
+        lesson = [torch.cat(x) for x in zip(lesson, (veiled(seen, random), seen_shows, truth))]
+        face = [torch.cat(x) for x in zip(face, (relit(others, random), others_show))]
+    return *lesson, *face
+
+
+def loss_of(network, textures, random, batch, autocast):
+    seen, seen_shows, truth, face, face_shows = lessons(textures, random, batch)
     with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
         scores = network(inputs(seen, seen_shows).to(memory_format=torch.channels_last))
     made = whole_lips(paints(scores.float(), skin_mean(seen, seen_shows)), seen_shows)
-    face, face_shows = colours.roll(1, 0), shows.roll(1, 0)
     error, change = differences(made, truth, face, face_shows)
     weight = 1 + PAINTED_WEIGHT * (change / VISIBLE).clamp(max=1)
     weight = weight * (1 + ZONE_WEIGHT * sum(ZONES.values()).clamp(max=1))
@@ -236,7 +254,7 @@ def main():
         course.descend(network, loss, 5.0)
         log.add(course, loss)
         if course.step % 400 == 0 or course.is_over:
-            print(course.step, round(course.elapsed), f"{loss.item():.3f}", validate(network, held_out), flush=True)
+            print(course.step, round(course.elapsed), f"{loss.item():.3f}", validate(network, held_out), validate(network, held_out, painted=True) if held_out.painted else "", flush=True)
             save(out / "last.pt", network=network.state_dict(), average=network.state_dict(), optimizer=optimizer.state_dict(), step=course.step, elapsed=course.elapsed)
 
 

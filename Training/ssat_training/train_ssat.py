@@ -24,7 +24,7 @@ from .losses.spatial_profile import spatial_profile_loss
 from .losses.steadiness import steadiness_loss
 from .networks.ssat_live import ABLATIONS, CLASSES, SSATLive, from_notebook, widen
 from .networks.two_input import TwoInput
-from .transfer import lips_share, skin_colour, transfer
+from .transfer import FOUND, lips_share, skin_colour, transfer
 
 LABELS = ("pa", "pb", "ua", "ub")
 FIELDS = ("a", "b", "ga", "gb", "ka", "kb", "real", *LABELS)
@@ -37,7 +37,8 @@ class Pairs:
 
     def __init__(self, folder, shards):
         self.has_seen = all((Path(folder) / f"seen_ub_{s}.npy").exists() for s in shards)
-        fields = FIELDS + tuple(f"seen_{f}" for f in LABELS if self.has_seen)
+        self.has_paint = all((Path(folder) / f"lips_b_{s}.npy").exists() for s in shards)
+        fields = FIELDS + tuple(f"seen_{f}" for f in LABELS if self.has_seen) + (FOUND if self.has_paint else ())
         self.arrays = {f: [np.load(Path(folder) / f"{f}_{s}.npy", mmap_mode="r") for s in shards] for f in fields}
         self.starts = np.cumsum([0] + [len(x) for x in self.arrays["a"]])
 
@@ -64,6 +65,9 @@ class Pairs:
                 if other:
                     out[f"other_{f}"] = as_maps(np.where(choice, exact, seen_rows))
         out["real"] = torch.from_numpy(self._rows("real", indices).astype(np.int64))
+        for f in FOUND if self.has_paint else ():
+            rows = torch.from_numpy(self._rows(f, indices))
+            out[f] = rows[:, :, None, None] if rows.dim() == 2 else rows.permute(0, 3, 1, 2).float().div_(255)
         return out
 
 

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
-from .networks.ssat_live import Regions, light_of, softened
+from .networks.ssat_live import Regions, around_eyes, light_of, softened, with_found
 from .networks.two_input import TwoInput
 
+# Of a batch, what PaintEstimator found on the faces of its pairs (`seen_pairs`).
+FOUND = ("own_a", "own_b", "worn_a", "worn_b", "lips_a", "lips_b")
 FEWEST_LIP_PIXELS = 60
 SEEN_LIP_COLOUR = 0.45  # share of the lips' mean colour, as seen, in the colour of their paint: what is seen is surer than what is believed
 # Classes that take makeup: skin, nose, brows, lips. Correspondence runs between these positions only.
@@ -73,14 +75,14 @@ def worn_on_lips(paint, seen, own):
     return torch.cat([opacity, colour + (1 - opacity) * (seen - own)], 1)
 
 
-def regions(own, own_parsing, other, other_parsing, other_lips, positions):
-    """Pictures in [-1, 1] and parsing at 256 of the source and of the face whose makeup it is to wear; `other_lips` by cell."""
+def regions(own, own_parsing, own_uv, other, other_parsing, other_lips, positions, worn=None):
+    """Pictures in [-1, 1] and parsing at 256 of the source and of the face whose makeup it is to wear; the source's UV at 64; `other_lips` by cell; `worn`: as `Regions`."""
     own64, other64 = F.avg_pool2d(own_parsing, 4), F.avg_pool2d(other_parsing, 4)
     skin = skin_colour(own, own64)
     paint = lip_paint(other_lips, other64)
     lips = worn_on_lips(paint, lip_colour(other, other_parsing), lip_colour(own, own_parsing)) * lips_shown(own_parsing) * lips_shown(other_parsing)
     light = light_of((own + 1) / 2, (skin + 1) / 2)
-    return Regions(skin_colour(other, other64) - skin, lips, skin_cells(own64, positions), lips_mask(own_parsing), light)
+    return Regions(skin_colour(other, other64) - skin, lips, skin_cells(own64, positions), lips_mask(own_parsing), light, around_eyes(own_uv), worn)
 
 
 def lips_mask(parsing):
@@ -139,15 +141,16 @@ def known(network, picture, parsing, uv):
     return Face(picture, parsing, uv, features, key, parsing64, makeup_positions(parsing64))
 
 
-def change(network, own, other, other_lips, warped_makeup):
+def change(network, own, other, other_lips, warped_makeup, worn=None):
     """What gives `own` the makeup of `other`, in units of [0, 1]; `warped_makeup`: the other's makeup map at this face's positions."""
-    where = regions(own.picture, own.parsing, other.picture, other.parsing, other_lips, own.valid)
+    where = regions(own.picture, own.parsing, own.uv, other.picture, other.parsing, other_lips, own.valid, worn)
     return network.decode(own.features, warped_makeup, own.picture, where) * change_weight(own.parsing, own.uv)
 
 
 def transfer(network, batch):
     """batch: a, b n x 3 x 256 x 256 in [0, 1]; ua, ub exact UV maps at 64x64, which are only warped along for the loss; the
-    network itself is given seen_pa, seen_pb (one-hot parsing) and seen_ua, seen_ub."""
+    network itself is given seen_pa, seen_pb (one-hot parsing) and seen_ua, seen_ub; and where there are such what PaintEstimator found, own_a,
+    own_b, worn_a, worn_b, lips_a, lips_b (`seen_pairs`), in place of what its makeup encoder believes."""
     a, b = batch["a"] * 2 - 1, batch["b"] * 2 - 1
     pa, pb, ua, ub = (batch["seen_" + x] for x in ("pa", "pb", "ua", "ub"))
     if isinstance(network, TwoInput):
@@ -156,7 +159,12 @@ def transfer(network, batch):
     a, b = known(network, a, pa, ua), known(network, b, pb, ub)
     (makeup_a, lips_a), (makeup_b, lips_b) = (network.makeup(x.picture, x.features, skin_colour(x.picture, x.parsing64)) for x in (a, b))
     to_a, to_b = network.correspondence(a.key, b.key, a.valid, b.valid)
-    warped_a, warped_b = warp(to_a, makeup_b, batch["ub"], b.parsing64), warp(to_b, makeup_a, batch["ua"], a.parsing64)
-    change_a, change_b = change(network, a, b, lips_b, warped_a.makeup), change(network, b, a, lips_a, warped_b.makeup)
+    carried_a, carried_b, on_lips_a, on_lips_b = makeup_a, makeup_b, lips_a, lips_b
+    if "own_a" in batch:
+        carried_a, carried_b = with_found(makeup_a, batch["own_a"]), with_found(makeup_b, batch["own_b"])
+        on_lips_a, on_lips_b = (batch[x].expand_as(lips_a) for x in ("lips_a", "lips_b"))
+    warped_a, warped_b = warp(to_a, carried_b, batch["ub"], b.parsing64), warp(to_b, carried_a, batch["ua"], a.parsing64)
+    change_a = change(network, a, b, on_lips_b, warped_a.makeup, batch.get("worn_a"))
+    change_b = change(network, b, a, on_lips_a, warped_b.makeup, batch.get("worn_b"))
     outputs = (batch["a"] + change_a).float(), (batch["b"] + change_b).float()
     return Transfer(*outputs, a, b, makeup_a, makeup_b, lips_a, lips_b, warped_a, warped_b)

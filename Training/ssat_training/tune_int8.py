@@ -33,7 +33,7 @@ class Side:
         picture, self.parsing, uv, skin = inputs(g, batch, which)
         self.features, self.keys = encode(g, picture, self.parsing, uv)
         self.made = makeup_features(g, picture, self.features, skin)
-        self.picture, self.parsing = batch[which] * 2 - 1, batch["p" + which]
+        self.picture, self.parsing, self.uv = batch[which] * 2 - 1, batch["p" + which], batch["u" + which]
         self.valid = makeup_positions(F.avg_pool2d(self.parsing, 4))
 
     def warped(self):
@@ -48,7 +48,7 @@ def correspondences(network, a, b):
 
 def change_of(g, own, other, to_own):
     makeup = to_own.warp(other.warped())
-    known = regions(own.picture, own.parsing, other.picture, other.parsing, other.made[:, LIP_PAINT], own.valid)
+    known = regions(own.picture, own.parsing, own.uv, other.picture, other.parsing, other.made[:, LIP_PAINT], own.valid)
     paint = carried_paint(makeup)
     maps = colours(makeup, paint, own.picture, known)
     gate, head = decode(g, own.features, g.calibrated_input("decoder.colours", maps), g.calibrated_input("decoder.makeup", makeup))

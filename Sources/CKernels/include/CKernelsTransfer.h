@@ -28,10 +28,14 @@ void ssat_quantize_u8(const float *input, int32_t count, float inverse_scale, in
 void ssat_quantize_s8(const float *input, int32_t count, float inverse_scale, int8_t *output);
 
 /// What is known of two faces as wholes. `tone`: skin colour of the reference minus the source's, in [-1, 1] units; `lip_paint`: opacity of
-/// what goes on the lips, and the R'G'B' that comes with it (all 0 where either face shows no lips); `skin_luma`: of the source, 0..1.
+/// what goes on the lips, and the R'G'B' that comes with it (all 0 where either face shows no lips); `skin_luma`: of the source, 0..1; the residual counts
+/// between the rows `eyes_top` and `eyes_bottom` of the crop.
 typedef struct {
-  float tone[3], lip_paint[4], skin_luma;
+  float tone[3], lip_paint[4], skin_luma, eyes_top, eyes_bottom;
 } ssat_regions;
+
+/// Pixels above `eyes_top` and below `eyes_bottom` over which the residual fades.
+enum { SSAT_RESIDUAL_FADE = 8 };
 
 /// Mean luma around every cell, 64x64 in 0..1, from the block means of `ssat_average_blocks`. `scratch` holds 64 * 64 floats.
 void ssat_luma_around(const float *average, float *around, float *scratch);
@@ -61,11 +65,11 @@ enum { SSAT_ASSEMBLE_SCRATCH = 65 * 64 * 8 + 128 * 4 };
 
 /// Assembles the predicted change, 256x256x3 in units of full scale. In luma and chroma, gates are sigmoid(gate), maps of 64x64
 /// are interpolated bilinearly, s is the source's own colour and g its grain, luma / luma around - 1 in -0.5..0.8:
-///   wash = 1.5 * gate of what is left of the difference once the paint is on
+///   wash = 1.8 * (1 - opacity) * gate of what is left of the difference once the paint is on
 ///   skin = wash + paint * shading * (1 + 0.7 g) - opacity * s
 ///   lips = lip paint * (1 + 0.9 g) - its opacity * s
-///   change = (skin + (lips - skin) * lips_mask, back in R'G'B', + pixel_shuffle(head, 2)) * weight
-/// `gate` 64x64x3 and `head` 128x128x12 are f32 maps with the given strides; `colours`, `paint` and `around` as for
+///   change = (skin + (lips - skin) * lips_mask, back in R'G'B', + pixel_shuffle(head, 2) around the eyes) * weight
+/// `gate` 64x64x3 and `head` 128x128x12, which is read in the rows around the eyes only, are f32 maps with the given strides; `colours`, `paint` and `around` as for
 /// `ssat_colour_maps`; `rgb` 256x256x3, the crop; `lips_mask` and `weight` 256x256, 0..1. `wide` is scratch of SSAT_ASSEMBLE_SCRATCH
 /// floats that hold finite numbers. `follows` 256x256x2, or NULL: by how much the change follows the pixel's own luma, and its chroma, from
 /// about -1 where paint hides it to 0.

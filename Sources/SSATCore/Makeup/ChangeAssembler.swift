@@ -69,8 +69,9 @@ final class ChangeAssembler {
     ///   - forDecoder: whether the decoder is to read them; `assemble` needs less.
     func lay(_ look: Look, on own: FaceColours, warped: [Float], uv: [SIMD2<Float>], forDecoder: Bool = true) {
         uv.withUnsafeBytes { ssat_lay_paint(look.paintTexture, $0.bindMemory(to: Float.self).baseAddress!, &paint) }
-        let tone = look.colours.skin - own.skin, lips = Self.lipPaint(of: look, on: own)
-        regions = ssat_regions(tone: (tone.x, tone.y, tone.z), lip_paint: (lips.x, lips.y, lips.z, lips.w), skin_luma: own.skinLuma)
+        let tone = look.colours.skin - own.skin, eyes = EyeRows(uv: uv), lips = Self.lipPaint(of: look, on: own)
+        regions = ssat_regions(
+            tone: (tone.x, tone.y, tone.z), lip_paint: (lips.x, lips.y, lips.z, lips.w), skin_luma: own.skinLuma, eyes_top: eyes.top, eyes_bottom: eyes.bottom)
         scratch.withUnsafeMutableBufferPointer {
             ssat_colour_maps(average, warped, paint, skin, lipsShare, around, &regions, &colourMaps, forDecoder ? $0.baseAddress : nil)
         }

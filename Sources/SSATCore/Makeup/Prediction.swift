@@ -82,20 +82,20 @@ package final class Prediction: @unchecked Sendable {
         // Gates are interpolated between cells.
         moved.rows.measure(weight, margin: 4)
         moved.gateSpans.cover(moved.rows)
-        moved.headSpans.cover(moved.rows)
         motion.withVectors { back in
             func move(_ map: [Float], _ channels: Int, _ spans: WeightedRows.Spans, _ output: inout [Float]) {
                 ssat_move_map(map, Int32(spans.first.count), Int32(channels), back, spans.first, spans.end, &output)
             }
-            move(gate, Self.gateChannels, moved.gateSpans, &moved.gate)
-            move(head, Self.headChannels, moved.headSpans, &moved.head)
-            move(warped, 3, .everywhere, &moved.warped)
             uv.withUnsafeBytes { from in
                 moved.uv.withUnsafeMutableBytes { to in
                     let all = WeightedRows.Spans.everywhere
                     ssat_move_map(from.bindMemory(to: Float.self).baseAddress!, 64, 2, back, all.first, all.end, to.bindMemory(to: Float.self).baseAddress!)
                 }
             }
+            move(gate, Self.gateChannels, moved.gateSpans, &moved.gate)
+            moved.headSpans.cover(moved.rows, EyeRows(uv: moved.uv))
+            move(head, Self.headChannels, moved.headSpans, &moved.head)
+            move(warped, 3, .everywhere, &moved.warped)
         }
     }
 

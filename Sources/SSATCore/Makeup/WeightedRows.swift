@@ -34,11 +34,12 @@ struct WeightedRows {
 
         init(size: Int) { (first, end) = ([Int16](repeating: 0, count: size), [Int16](repeating: Int16(size), count: size)) }
 
-        /// What lies under the columns of `rows`.
-        mutating func cover(_ rows: WeightedRows) {
+        /// What lies under the columns of `rows`, where `eyes` reach.
+        mutating func cover(_ rows: WeightedRows, _ eyes: EyeRows = .everywhere) {
             let size = first.count, step = 256 / size
             for y in 0..<size {
-                let all = rows.columns[y * step..<(y + 1) * step].reduce(0..<0, WeightedRows.both)
+                let pixels = y * step..<(y + 1) * step
+                let all = pixels.contains { eyes.reach($0, margin: 0) } ? rows.columns[pixels].reduce(0..<0, WeightedRows.both) : 0..<0
                 (first[y], end[y]) = (Int16(all.lowerBound / step), Int16((all.upperBound + step - 1) / step))
             }
         }

@@ -94,8 +94,12 @@ package final class SSAT: @unchecked Sendable {
     ///   - classes: 256x256 `FaceClass` values.
     ///   - uv: 64x64x13 UV features of the mesh.
     ///   - weight: that of the `transfer` to come: 0 where its change is not wanted, and so not computed. Nil: everything is, as `makeLook` needs it.
+    ///   - eyes: rows in which the residual counts; it is not computed elsewhere.
     ///   - withMargin: whether a `Prediction` will be kept, which has more than the weight covers.
-    package func encode(crop: UnsafePointer<UInt8>, classes: UnsafePointer<UInt8>, uv: UnsafePointer<Float>, for weight: UnsafePointer<Float>? = nil, withMargin: Bool = false) {
+    package func encode(
+        crop: UnsafePointer<UInt8>, classes: UnsafePointer<UInt8>, uv: UnsafePointer<Float>, for weight: UnsafePointer<Float>? = nil,
+        eyes: EyeRows = .everywhere, withMargin: Bool = false
+    ) {
         let size = Int32(Self.size)
         for i in 0..<Self.size * Self.size { reduced[i] = classes[i] == FaceClass.cover.rawValue ? FaceClass.innerMouth.rawValue : classes[i] }
         if precision == .int8 {
@@ -111,22 +115,23 @@ package final class SSAT: @unchecked Sendable {
         assembler.look(at: crop, classes: classes)
         correspondence.value.choosePositions(classes)
         isWhole = weight == nil
-        if let weight { want(weight, withMargin: withMargin) } else { network.wantEverything() }
+        if let weight { want(weight, eyes, withMargin: withMargin) } else { network.wantEverything() }
         network.run(encoding)
         correspondence.value.prepare(keys: network.floats(keys), rowStride: keys.rowStride, pixelStride: keys.pixelStride)
     }
 
-    /// The keys of the face's cells, and the change and its gates where there is weight.
-    private func want(_ weight: UnsafePointer<Float>, withMargin: Bool) {
+    /// The keys of the face's cells, and where there is weight the gates, and around the eyes the residual.
+    private func want(_ weight: UnsafePointer<Float>, _ eyes: EyeRows, withMargin: Bool) {
         network.wantNothing()
-        rows.measure(weight, margin: withMargin ? Prediction.margin : 0)
+        let margin = withMargin ? Prediction.margin : 0
+        rows.measure(weight, margin: margin)
         for position in correspondence.value.positions {
             let x = Int(position) % 64
             network.want(keys, row: Int(position) / 64, columns: x..<x + 1)
         }
         for y in 0..<Self.size {
             guard let first = rows.columns[y].first, let last = rows.columns[y].last else { continue }
-            network.want(head, row: y / 2, columns: first / 2..<last / 2 + 1)
+            if eyes.reach(y, margin: margin) { network.want(head, row: y / 2, columns: first / 2..<last / 2 + 1) }
             // Gates are interpolated between cells.
             for cell in y / 4 - 1...y / 4 + 1 { network.want(gate, row: cell, columns: first / 4 - 1..<last / 4 + 2) }
         }

@@ -1,10 +1,15 @@
 """Losses without a known answer (paper, section 3.4): there and back again, and one's own makeup."""
-from ..transfer import transfer
+from ..transfer import FOUND, transfer
+
+
+def without_found(batch):
+    """What was found on the faces of a pair is not on what was made of them."""
+    return {k: v for k, v in batch.items() if k not in FOUND}
 
 
 def swapped(batch, output_a, output_b):
     """The pair after the transfer: a wears b's makeup and the reverse. Parsing and UV are those of before: the faces are."""
-    return batch | {"a": output_a.clamp(0, 1), "b": output_b.clamp(0, 1)}
+    return without_found(batch) | {"a": output_a.clamp(0, 1), "b": output_b.clamp(0, 1)}
 
 
 def cycle_loss(network, batch, output_a, output_b):
@@ -15,7 +20,7 @@ def cycle_loss(network, batch, output_a, output_b):
 
 def mirror_pair(batch, side="b", other="a"):
     """A face and itself as the reference."""
-    twin = dict(batch)
+    twin = without_found(batch)
     for name in ("", "p", "u", "seen_p", "seen_u"):
         twin[name + other] = batch[name + side]
     return twin

@@ -8,6 +8,7 @@ import math
 import torch
 import torch.nn.functional as F
 
+from ..networks.ssat_live import with_found
 from ..transfer import change, known
 
 TURN, SCALE, SHIFT = math.radians(2), 0.02, 0.02  # at most; the shift in halves of the picture
@@ -57,7 +58,10 @@ def steadiness_loss(network, batch, t, autocast):
     with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
         later = known(network, picture * 2 - 1, parsing, uv)
         to_later, _ = network.correspondence(later.key, t.face_b.key, later.valid, t.face_b.valid)
-        now = change(network, later, t.face_b, t.lips_b, to_later.warp(t.makeup_b))
+        makeup, lips, worn = t.makeup_b, t.lips_b, None
+        if "worn_a" in batch:
+            makeup, lips, worn = with_found(makeup, batch["own_b"]), batch["lips_b"].expand_as(lips), moved(batch["worn_a"], matrices)
+        now = change(network, later, t.face_b, lips, to_later.warp(makeup), worn)
     before = moved(t.output_a - batch["a"], matrices)
     both = (moved(t.face_a.parsing, matrices, "nearest") * parsing).sum(1, keepdim=True)  # of one class in both
     return ((now.float() - before).abs() * both).mean()

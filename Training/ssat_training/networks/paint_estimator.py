@@ -45,6 +45,12 @@ def paints(scores, mean):
     return torch.cat(out, 1)
 
 
+def lips_mean(paint, shows):
+    """One opacity and one colour a look, as the program lays lips on."""
+    lips = shows[:, 1:]
+    return (paint[:, 4:] * lips).sum((2, 3), keepdim=True) / lips.sum((2, 3), keepdim=True).clamp_min(1)
+
+
 class PaintEstimator(nn.Module):
     def __init__(self):
         super().__init__()

@@ -180,6 +180,8 @@ GATES = 3  # of the difference of colour, by luma and chroma
 SKIN_GRAIN, LIP_GRAIN, SKIN_SHADING = 0.7, 0.9, 0.5
 # How much of what its gates let through of the difference of colour comes about where nothing is known to be paint (docs/decisions/0040).
 DIFFERENCE_SHARE = 1.8
+# The residual counts around the eyes: from the fold of the upper lid to where the cheek begins, as v on the mesh, and fades over so many pixels.
+EYES_TOP, EYES_BOTTOM, RESIDUAL_FADE = 0.322, 0.465, 8
 
 
 def soften(maps, mask):
@@ -249,7 +251,7 @@ class Decoder(nn.Module):
 
     def forward(self, content_fine, content, semantic_fine, semantic, makeup, picture, regions):
         """Returns the change, in units of [0, 1]. picture: n x 3 x 256 x 256 in [-1, 1]; regions: `Regions`."""
-        paint = carried_paint(makeup)
+        paint = carried_paint(makeup) if regions.worn is None else regions.worn
         maps = colours(makeup, paint, picture, regions)
         x = self.block1(self.input(torch.cat([content, maps.to(content.dtype), semantic], 1)), makeup)
         gates = torch.sigmoid(self.gate(x).float())
@@ -258,9 +260,14 @@ class Decoder(nn.Module):
         return assemble(gates, maps, paint, picture, regions, self.head(x))
 
 
+def with_found(makeup, paint):
+    """The makeup map with what PaintEstimator found on the face, n x 4 x 64 x 64, in place of what the makeup encoder believes."""
+    return torch.cat([makeup[:, :OPACITY.start], paint.to(makeup.dtype), makeup[:, PAINT.stop:]], 1)
+
+
 def carried_paint(makeup):
-    """n x 4 x 128 x 128: opacity and paint as the correspondence carries what the makeup encoder believes. While training: the program lays
-    on what PaintEstimator found, by the mesh (docs/decisions/0036)."""
+    """n x 4 x 128 x 128: opacity and paint as the correspondence carries what the makeup encoder believes. Where nothing else is known: the program
+    lays on what PaintEstimator found, by the mesh (docs/decisions/0036)."""
     return F.interpolate(makeup[:, OPACITY.start:PAINT.stop].float(), scale_factor=2, mode="bilinear", align_corners=False)
 
 
@@ -282,7 +289,7 @@ def colours(makeup, paint, picture, regions):
 def assemble(gates, maps, paint, picture, regions, head):
     """The change of the picture from gates (0 to 1), colours, paint (n x 4 x 128 x 128) and the head's free residual. The difference of colour is as
     fine as the 64 x 64 cells, and what is left of it once the paint is on, less the more is paint; paint takes on the grain of this face at 256 x 256. Lips wear their paint, whole, and nothing else, the residual neither: with gates of
-    its own it was held back to half, and the other differences made up for that badly."""
+    its own it was held back to half, and the other differences made up for that badly. The residual draws around the eyes only (docs/decisions/0042)."""
     light, difference, painted = regions.light, maps[:, 3:6], maps[:, 12:15]
     own = change_basis((picture.float() + 1) / 2, LUMA_CHROMA)
     wash = DIFFERENCE_SHARE * (1 - F.avg_pool2d(paint[:, :1], 2)) * gates * (change_basis(difference, LUMA_CHROMA) - painted)
@@ -290,7 +297,7 @@ def assemble(gates, maps, paint, picture, regions, head):
     worn = F.interpolate(paint, scale_factor=2, mode="bilinear", align_corners=False)
     skin = wash + laid_on(worn[:, :1], worn[:, 1:], shading * (1 + SKIN_GRAIN * (light.grain - 1)), own)
     lips = laid_on(regions.lips[:, :1], regions.lips[:, 1:], 1 + LIP_GRAIN * (light.grain - 1), own)
-    return change_basis(skin + (lips - skin) * regions.lips_mask, RGB) + F.pixel_shuffle(head.float(), 2) * (1 - regions.lips_mask)
+    return change_basis(skin + (lips - skin) * regions.lips_mask, RGB) + F.pixel_shuffle(head.float(), 2) * (1 - regions.lips_mask) * regions.eyes
 
 
 @dataclass
@@ -302,6 +309,25 @@ class Regions:
     skin: torch.Tensor  # n x 1 x 64 x 64, 1 where the source's cell is skin and takes part in the correspondence
     lips_mask: torch.Tensor  # n x 1 x 256 x 256, the source's lips, softened
     light: Light  # of the source
+    eyes: torch.Tensor  # n x 1 x 256 x 1, `around_eyes` of the source
+    worn: torch.Tensor = None  # n x 4 x 128 x 128, what PaintEstimator found on the other, laid on the source by the mesh
+
+
+def crossed(uv, v):
+    """Mean row, in pixels, in which columns of cells cross a v of the mesh, n; nan where none do. uv: n x 2 x 64 x 64, -1 off the mesh."""
+    on_mesh, rows = uv[:, 0] >= 0, torch.arange(63).view(1, -1, 1)
+    above, below = uv[:, 1, :-1].float(), uv[:, 1, 1:].float()
+    crosses = on_mesh[:, :-1] & on_mesh[:, 1:] & (above < v) & (below >= v)
+    row = torch.where(crosses, rows + (v - above) / torch.where(crosses, below - above, 1.0), 0.0)
+    return 4 * row.sum((1, 2)) / crosses.sum((1, 2)) + 1
+
+
+def around_eyes(uv):
+    """How much the residual counts in every row, n x 1 x 256 x 1, as `EyeRows` of the program has it."""
+    top, bottom = (crossed(uv, v).view(-1, 1, 1, 1) for v in (EYES_TOP, EYES_BOTTOM))
+    rows = torch.arange(256).view(1, 1, -1, 1)
+    share = torch.minimum(rows - top, bottom - rows) / RESIDUAL_FADE + 1
+    return share.clamp(0, 1).nan_to_num(0)
 
 
 def change_basis(maps, matrix):
