@@ -6,7 +6,7 @@
 #   Training/reproduce.sh judge     exports over ../Models, builds, and prints every table of docs/quality.md
 #
 # W: where all of it goes (15 GB). PYTHON: with requirements.txt. The steps are those of README.md; smaller ones to try the script:
-#   W=/tmp/try LIMIT=200 PAIRS=12 HELD_OUT_PAIRS=8 DETECTOR=2 MESH=2 FIRST=2 ENCODER=2 REFINER=2 PAINT=2 SSAT=2 KEYS=2 TUNED=2 COUNT=2 MODELS=/tmp/models BINARY=... Training/reproduce.sh train
+#   W=/tmp/try LIMIT=200 PAIRS=12 HELD_OUT_PAIRS=8 PAINTED=20 DETECTOR=2 MESH=2 FIRST=2 ENCODER=2 REFINER=2 PAINT=2 SSAT=2 KEYS=2 TUNED=2 COUNT=2 MODELS=/tmp/models BINARY=... Training/reproduce.sh train
 set -euo pipefail
 cd "$(dirname "$0")"
 W=${W:-$PWD/../../reproduced}
@@ -37,9 +37,13 @@ train() {
     once pairs_$shard pairs --prepared "$W/prepared,$W/unlabelled" --out "$W/pairs" --shard $shard --count "${PAIRS:-3500}"
   done
   once pairs_9 pairs --prepared "$W/prepared" --out "$W/pairs" --shard 9 --count "${HELD_OUT_PAIRS:-256}" --held-out
-  for shard in 0 1 9; do once seen_$shard seen_pairs --pairs "$W/pairs" --shard $shard --checkpoint "$W/mesh/last.pt"; done
   once textures painted_textures --prepared "$W/prepared,$W/unlabelled" --out "$W/textures" ${PAINT:+--looks 500}
+  for shard in 0 1; do
+    once painted_$shard painted_faces --prepared "$W/prepared,$W/unlabelled" --checkpoint "$W/mesh/last.pt" --out "$W/textures" --shard $shard --count "${PAINTED:-9000}"
+  done
+  once painted_9 painted_faces --prepared "$W/prepared" --checkpoint "$W/mesh/last.pt" --out "$W/textures" --shard 9 --count 512 --held-out
   run train_paint_estimator --textures "$W/textures" --out "$W/paint" --steps "${PAINT:-8000}" --hours 100
+  for shard in 0 1 9; do once seen_$shard seen_pairs --pairs "$W/pairs" --shard $shard --checkpoint "$W/mesh/last.pt" --estimator "$W/paint/last.pt"; done
   # The makeup encoder learns apart once the encoders that it reads have learned something; then all, with the keys left alone.
   run train_ssat --pairs "$W/pairs" --out "$W/first" --steps "${FIRST:-2500}"
   run train_makeup_encoder --pairs "$W/pairs" --out "$W/encoder" --warm-start "$W/first/last.pt" --steps "${ENCODER:-1200}"

@@ -21,8 +21,10 @@ run prepare_unlabelled --landmarks "$work/landmarks" --checkpoint checkpoints/fa
 run refiner_windows --landmarks "$work/landmarks" --prepared "$work/prepared,$work/unlabelled" --out "$work/windows" --limit 30
 run pairs --prepared "$work/prepared,$work/unlabelled" --out "$work/pairs" --shard 0 --count 12
 run pairs --prepared "$work/prepared" --out "$work/pairs" --shard 9 --count 8 --held-out
-run seen_pairs --pairs "$work/pairs" --shard 0 --checkpoint "$work/mesh/last.pt" --harder
 run painted_textures --prepared "$work/prepared,$work/unlabelled" --out "$work/textures" --looks 500
+run painted_faces --prepared "$work/prepared,$work/unlabelled" --checkpoint "$work/mesh/last.pt" --out "$work/textures" --count 20
+run seen_pairs --pairs "$work/pairs" --shard 0 --checkpoint "$work/mesh/last.pt" --harder
+run seen_pairs --pairs "$work/pairs" --shard 9 --checkpoint "$work/mesh/last.pt" --estimator checkpoints/paint_estimator.safetensors
 for steps in 2 3; do
   run train_mesh_refiner --windows "$work/windows" --prepared "$work/prepared" --mesh checkpoints/face_mesh.safetensors --out "$work/refiner" --steps $steps --batch 4
   run train_paint_estimator --textures "$work/textures" --out "$work/paint" --steps $steps --batch 4
@@ -32,6 +34,7 @@ for steps in 2 3; do
     --spatial-profile 1 --adversarial 0.1 --cycle 1 --self-reconstruction 1 --steadiness 20
   run train_ssat --pairs "$work/pairs" --shards 0 --out "$work/decoder" --warm-start "$work/encoder/last.pt" --steps $steps --batch 2 --freeze-encoders
   run train_ssat --pairs "$work/pairs" --shards 0 --out "$work/keys" --warm-start "$work/encoder/last.pt" --steps $steps --batch 2 --keys-only --precision float32
+  run train_ssat --pairs "$work/pairs" --shards 9 --out "$work/found" --warm-start "$work/encoder/last.pt" --steps $steps --batch 2 --freeze-encoders --steadiness 20 --cycle 1 --self-reconstruction 1
   run train_ssat --pairs "$work/pairs" --shards 0 --out "$work/residual" --warm-start "$work/encoder/last.pt" --steps $steps --batch 2 --residual-only
   run mean_of "$work/encoder/last.pt" "$work/residual/last.pt" --sharper 1.5 --out "$work/mean/last.pt"
   run tune_int8 --checkpoint "$work/mean/last.pt" --warm-start checkpoints/ssat_live.safetensors --pairs "$work/pairs" --calibrate 4 --out "$work/tuned" --steps $steps

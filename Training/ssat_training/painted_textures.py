@@ -30,13 +30,14 @@ def unwrapped(faces):
     return np.stack(colours), np.stack(shows)
 
 
+def on_texels(makeup):
+    """Opacity, and colour times it, of the skin, then of the lips: SIZE x SIZE x 8."""
+    return np.dstack([as_texture(np.dstack([rgba[..., 3], rgba[..., :3] * rgba[..., 3:]])) for rgba in makeup])
+
+
 def looks(seed):
-    random, out = np.random.default_rng(seed), np.zeros((AT_ONCE, SIZE, SIZE, 8), np.float16)
-    for index in range(AT_ONCE):
-        for k, rgba in enumerate(random_makeup(random)):
-            flat = np.dstack([rgba[..., 3], rgba[..., :3] * rgba[..., 3:]])
-            out[index, ..., 4 * k:4 * k + 4] = as_texture(flat)
-    return out
+    random = np.random.default_rng(seed)
+    return np.stack([on_texels(random_makeup(random)) for _ in range(AT_ONCE)]).astype(np.float16)
 
 
 def main():
