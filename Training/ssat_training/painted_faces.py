@@ -1,6 +1,6 @@
 """Painted pictures, unwrapped as the filter unwraps a reference, ready-made for `train_paint_estimator`.
 
-    python -m ssat_training.painted_faces --prepared DIR,UNLABELLED --checkpoint MESH/last.pt --out DIR [--count 8000] [--shard 0]          (80 ms a face)
+    python -m ssat_training.painted_faces --prepared DIR,UNLABELLED --checkpoint MESH/last.pt --out DIR [--count 8000] [--shard 0]          (60 ms a face)
 
 A look that is painted on texels lies on whole texels, its place exact. Painted on a picture it ends softly where the lips do, is sampled and softened,
 and lies where FaceMesh says it does. Writes painted_SHARD.npz into the folder of the textures: colours n x 64 x 64 x 3 bytes and shows

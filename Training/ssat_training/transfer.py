@@ -76,7 +76,8 @@ def worn_on_lips(paint, seen, own):
 
 
 def regions(own, own_parsing, own_uv, other, other_parsing, other_lips, positions, worn=None):
-    """Pictures in [-1, 1] and parsing at 256 of the source and of the face whose makeup it is to wear; the source's UV at 64; `other_lips` by cell; `worn`: as `Regions`."""
+    """Pictures in [-1, 1] and parsing at 256 of the source and of the face whose makeup it is to wear; the source's UV at 64; `other_lips` by cell;
+    `worn`: as `Regions`."""
     own64, other64 = F.avg_pool2d(own_parsing, 4), F.avg_pool2d(other_parsing, 4)
     skin = skin_colour(own, own64)
     paint = lip_paint(other_lips, other64)
