@@ -10,10 +10,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from .checkpoint import weights
-from .graph import FloatGraph, Int8Graph, picture_input
+from .graph import FloatGraph, Int8Graph, picture_input, ranges_of
 from .face_texture import lay
 from .networks.ssat_live import OPACITY, PAINT, SSATLive, assemble, carried_paint, colours as colour_maps, uv_features
 from .networks.ssat_live_graph import decode, encode, makeup_features
@@ -185,6 +185,7 @@ def main():
     p.add_argument("--pairs", required=True)
     p.add_argument("--shard", default="0")
     p.add_argument("--count", type=int, default=48)
+    p.add_argument("--ranges", help="an int8 file of the same weights: its ranges in place of those of the first pairs")
     p.add_argument("--models", default="../Models")
     p.add_argument("--fixtures", default="../Tests/SSATCoreTests/Fixtures")
     p.add_argument("--keep", default="checkpoints/ssat_live.safetensors", help="where the float checkpoint is kept (F16)")
@@ -199,7 +200,7 @@ def main():
     if tuned and turn is not None:
         tuned[KEY_LAYER] = tuple(v.half() for v in turned(turn, *tuned[KEY_LAYER]))
     average = network.state_dict()
-    ranges = calibrated(network, pairs, o.count)
+    ranges = ranges_of(load_file(o.ranges)) if o.ranges else calibrated(network, pairs, o.count)
 
     golden = synthetic_batch()
     worn = invented_paint()

@@ -162,6 +162,21 @@ def halves_of(name, ranges):
     return [max(abs(v) for v in ranges[f"{block}.{part}"]) / 127 for part in ("gamma", "beta")]
 
 
+def ranges_of(stored):
+    """The ranges that an int8 file was made with, of its tensors: to make it again without the pictures that they were measured on."""
+    out = {}
+    for name, values in stored.items():
+        layer, _, part = name.rpartition(".")
+        if part == "output":
+            scale, zero = (float(v) for v in values)
+            out[layer] = (-zero * scale, (255 - zero) * scale)
+        elif part == "parameters":
+            # Of gamma and beta: 1 - 128 steps, and -128 steps.
+            for half, step in (("gamma", (1 - float(values[1])) / 128), ("beta", -float(values[3]) / 128)):
+                out[f"{layer}.{half}"] = (-127 * step, 127 * step)
+    return out
+
+
 def weight_steps(weight, bias, scale):
     """Weights in units of the maps' own steps (`scale`, by channel), and the step of every output channel. A channel of zero weights still has
     its bias, which must fit into s32 steps."""
