@@ -234,10 +234,10 @@ public final class MakeupFilter: @unchecked Sendable {
         }
         recipe.weigh(view, zones, into: &buffers.weight, scratch: &buffers.soft)
         if keepsPredictions { view.prediction = predictions.take() }
-        network.encode(
-            crop: view.crop, classes: view.parsing, uv: view.uvFeatures, for: buffers.weight, eyes: EyeRows(uv: view.uv), withMargin: keepsPredictions)
+        let eyes = EyeRows(uv: view.uv)
+        network.encode(crop: view.crop, classes: view.parsing, uv: view.uvFeatures, for: buffers.weight, eyes: eyes, withMargin: keepsPredictions)
         network.transfer(
-            look, on: view.colours, uv: view.uv, weight: buffers.weight, change: &view.change, follows: &view.follows, keeping: view.prediction)
+            look, on: view.colours, uv: view.uv, eyes: eyes, weight: buffers.weight, change: &view.change, follows: &view.follows, keeping: view.prediction)
         if recipe.tone > 0 { addTone(look, recipe, view, buffers) }
     }
 
@@ -252,7 +252,7 @@ public final class MakeupFilter: @unchecked Sendable {
         prediction.limit(&ownScratch.weight, view.motion)
         prediction.move(view.motion, for: ownScratch.weight, into: moved)
         assembler.look(at: view.crop, classes: view.parsing, average: view.average)
-        assembler.lay(look, on: view.colours, warped: moved.warped, uv: moved.uv, forDecoder: false)
+        assembler.lay(look, on: view.colours, warped: moved.warped, uv: moved.uv, eyes: moved.eyes, forDecoder: false)
         moved.withMaps { assembler.assemble(gate: $0, head: $1, weight: ownScratch.weight, change: &view.change, follows: &view.follows) }
         if outfit.recipe.tone > 0 { addTone(look, outfit.recipe, view, ownScratch) }
     }

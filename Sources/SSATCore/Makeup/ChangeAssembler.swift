@@ -66,10 +66,11 @@ final class ChangeAssembler {
     ///   - own: the face's colours (smoothed by the caller).
     ///   - warped: 64x64x3, the reference's colour in every cell, in [-1, 1].
     ///   - uv: 64x64, where its cells lie on the mesh; negative outside.
+    ///   - eyes: rows in which the residual counts.
     ///   - forDecoder: whether the decoder is to read them; `assemble` needs less.
-    func lay(_ look: Look, on own: FaceColours, warped: [Float], uv: [SIMD2<Float>], forDecoder: Bool = true) {
+    func lay(_ look: Look, on own: FaceColours, warped: [Float], uv: [SIMD2<Float>], eyes: EyeRows, forDecoder: Bool = true) {
         uv.withUnsafeBytes { ssat_lay_paint(look.paintTexture, $0.bindMemory(to: Float.self).baseAddress!, &paint) }
-        let tone = look.colours.skin - own.skin, eyes = EyeRows(uv: uv), lips = Self.lipPaint(of: look, on: own)
+        let tone = look.colours.skin - own.skin, lips = Self.lipPaint(of: look, on: own)
         regions = ssat_regions(
             tone: (tone.x, tone.y, tone.z), lip_paint: (lips.x, lips.y, lips.z, lips.w), skin_luma: own.skinLuma, eyes_top: eyes.top, eyes_bottom: eyes.bottom)
         scratch.withUnsafeMutableBufferPointer {

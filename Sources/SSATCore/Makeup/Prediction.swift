@@ -14,6 +14,8 @@ package final class Prediction: @unchecked Sendable {
     /// the edge.
     package var warped = [Float](repeating: 0, count: 64 * 64 * 3)
     package var uv = [SIMD2<Float>](repeating: SIMD2(-1, -1), count: 64 * 64)
+    /// Of `uv`, once it is what `move` made.
+    private(set) var eyes = EyeRows.everywhere
     /// Columns of every row of the crop for which the maps were computed.
     private var computed = [Range<Int>](repeating: 0..<0, count: 256)
     private var known = [Bool](repeating: false, count: 64 * 64)
@@ -93,7 +95,8 @@ package final class Prediction: @unchecked Sendable {
                 }
             }
             move(gate, Self.gateChannels, moved.gateSpans, &moved.gate)
-            moved.headSpans.cover(moved.rows, EyeRows(uv: moved.uv))
+            moved.eyes = EyeRows(uv: moved.uv)
+            moved.headSpans.cover(moved.rows, moved.eyes)
             move(head, Self.headChannels, moved.headSpans, &moved.head)
             move(warped, 3, .everywhere, &moved.warped)
         }
