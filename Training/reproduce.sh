@@ -39,9 +39,9 @@ train() {
   once pairs_9 pairs --prepared "$W/prepared" --out "$W/pairs" --shard 9 --count "${HELD_OUT_PAIRS:-256}" --held-out
   once textures painted_textures --prepared "$W/prepared,$W/unlabelled" --out "$W/textures" ${PAINT:+--looks 500}
   for shard in 0 1; do
-    once painted_$shard painted_faces --prepared "$W/prepared,$W/unlabelled" --checkpoint "$W/mesh/last.pt" --out "$W/textures" --shard $shard --count "${PAINTED:-9000}"
+    once painted_$shard painted_faces --prepared "$W/prepared,$W/unlabelled" --checkpoint "$W/mesh/last.pt" --refiner "$W/refiner/last.pt" --out "$W/textures" --shard $shard --count "${PAINTED:-9000}"
   done
-  once painted_9 painted_faces --prepared "$W/prepared" --checkpoint "$W/mesh/last.pt" --out "$W/textures" --shard 9 --count 512 --held-out
+  once painted_9 painted_faces --prepared "$W/prepared" --checkpoint "$W/mesh/last.pt" --refiner "$W/refiner/last.pt" --out "$W/textures" --shard 9 --count 512 --held-out
   run train_paint_estimator --textures "$W/textures" --out "$W/paint" --steps "${PAINT:-8000}" --hours 100
   for shard in 0 1 9; do once seen_$shard seen_pairs --pairs "$W/pairs" --shard $shard --checkpoint "$W/mesh/last.pt" --estimator "$W/paint/last.pt"; done
   # The makeup encoder learns apart once the encoders that it reads have learned something; then all, with the keys left alone.

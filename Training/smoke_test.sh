@@ -22,12 +22,12 @@ run refiner_windows --landmarks "$work/landmarks" --prepared "$work/prepared,$wo
 run pairs --prepared "$work/prepared,$work/unlabelled" --out "$work/pairs" --shard 0 --count 12
 run pairs --prepared "$work/prepared" --out "$work/pairs" --shard 9 --count 8 --held-out
 run painted_textures --prepared "$work/prepared,$work/unlabelled" --out "$work/textures" --looks 500
-run painted_faces --prepared "$work/prepared,$work/unlabelled" --checkpoint "$work/mesh/last.pt" --out "$work/textures" --count 20
+run painted_faces --prepared "$work/prepared,$work/unlabelled" --checkpoint "$work/mesh/last.pt" --refiner checkpoints/mesh_refiner.safetensors --out "$work/textures" --count 20
 run seen_pairs --pairs "$work/pairs" --shard 0 --checkpoint "$work/mesh/last.pt" --harder
 run seen_pairs --pairs "$work/pairs" --shard 9 --checkpoint "$work/mesh/last.pt" --estimator checkpoints/paint_estimator.safetensors
 for steps in 2 3; do
   run train_mesh_refiner --windows "$work/windows" --prepared "$work/prepared" --mesh checkpoints/face_mesh.safetensors --out "$work/refiner" --steps $steps --batch 4
-  run train_paint_estimator --textures "$work/textures" --out "$work/paint" --steps $steps --batch 4
+  run train_paint_estimator --textures "$work/textures" --out "$work/paint" --warm-start checkpoints/paint_estimator.safetensors --steps $steps --batch 4
   run train_makeup_encoder --pairs "$work/pairs" --shards 0 --out "$work/encoder" --warm-start checkpoints/ssat_live.safetensors --steps $steps --batch 2
   run train_ssat --pairs "$work/pairs" --shards 0 --out "$work/ssat" --warm-start "$work/encoder/last.pt" --steps $steps --batch 2
   run train_ssat --pairs "$work/pairs" --shards 0 --out "$work/paper" --warm-start "$work/encoder/last.pt" --steps $steps --batch 2 \

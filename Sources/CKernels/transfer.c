@@ -262,10 +262,12 @@ static void paint_pixel(const float *wide, const float worn[4], const uint8_t *r
   follows[0] = skin_follows + (lips_follow - skin_follows) * lip, follows[1] = -(worn[0] + (lip_opacity - worn[0]) * lip);
 }
 
-// How much the head's residual counts in a row.
+// How much the head's residual counts in a row, at most: the rest of what it draws is in the paint (docs/decisions/0044).
+static const float most_residual = 0.5f;
+
 static float residual_share(const ssat_regions *regions, int y) {
   float below = ((float)y - regions->eyes_top) / SSAT_RESIDUAL_FADE + 1, above = (regions->eyes_bottom - (float)y) / SSAT_RESIDUAL_FADE + 1;
-  return clamped(below < above ? below : above, 0, 1);
+  return most_residual * clamped(below < above ? below : above, 0, 1);
 }
 
 // From the first column of a row that has weight to the last.

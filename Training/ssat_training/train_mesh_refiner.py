@@ -68,6 +68,12 @@ def loss_of(network, windows, random, batch, autocast):
     return total
 
 
+def refiner_of(checkpoint):
+    network = MeshRefiner().eval().to(memory_format=torch.channels_last)
+    network.load_state_dict(weights(checkpoint, None))
+    return network
+
+
 @torch.no_grad()
 def refine(network, pictures, landmarks):
     """Landmarks n x 478 x 2 in pixels of the crops, n x 256 x 256 x 3 R'G'B' bytes, moved to where the windows show them."""

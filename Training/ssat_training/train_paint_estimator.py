@@ -13,7 +13,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from .checkpoint import resumed, save
+from .checkpoint import resumed, save, weights
 from .course import Course, LossLog
 from .face_texture import SIZE, as_texture, on_texture
 from .face_zones import EYES, UV
@@ -28,6 +28,7 @@ VISIBLE = 3  # dE
 PAINTED_WEIGHT, ZONE_WEIGHT, LIPS_WEIGHT = 4, 2, 0.12
 BARE_SHARE, RELIT_SHARE, COVERED_SHARE = 0.1, 0.6, 0.15
 STRANDS_SHARE, SHADOW_SHARE = 0.2, 0.25
+TRAITS_SHARE, MOST_TRAITS = 0.6, 0.8
 PHOTOGRAPHED_SHARE = 0.5  # of a batch, of faces that were painted as pictures
 BEND = 0.006  # of the texture: how far the landmarks are off, deviation
 
@@ -113,6 +114,18 @@ def relit(colours, random):
     lit = (colours * draw(0.7, 1.15, 1)).clamp(1e-4, 1) ** draw(0.8, 1.25, 1) * (1 + draw(-0.1, 0.1, 3))
     lit = lit * torch.exp(across * draw(-0.25, 0.25, 1) + down * draw(-0.1, 0.1, 1)) * (1 + across * draw(-0.05, 0.05, 3))
     return torch.where(draw(0, 1, 1) < RELIT_SHARE, lit.clamp(0, 1), colours)
+
+
+def with_traits(seen, look, textures, random):
+    """Faces that look like other people under their paint: what one bare face differs from another by, texel by texel, is added. There are few people
+    to learn from, and skin that is unlike any of theirs was taken for paint."""
+    n = len(seen)
+    (some, some_show), (others, others_show) = (textures.faces(random.integers(0, len(textures.colours), n)) for _ in range(2))
+    known = some_show.sum(1, keepdim=True) * others_show.sum(1, keepdim=True) > 0
+    lips = some_show[:, 1:]
+    bare = 1 - (look[:, :1] * (1 - lips) + look[:, 4:5] * lips)
+    share = random.uniform(0, MOST_TRAITS, n) * (random.random(n) < TRAITS_SHARE)
+    return (seen + torch.from_numpy(share).float().view(-1, 1, 1, 1) * bare * known * (some - others)).clamp(0, 1)
 
 
 def strands(random):
@@ -204,12 +217,13 @@ def lessons(textures, random, batch):
     """What the estimator is given, and the look; and another face to judge it on."""
     count = round(batch * PHOTOGRAPHED_SHARE) if textures.painted else 0
     colours, shows, look = textures.drawn(random, batch - count)
-    colours = relit(colours, random)
+    colours = relit(with_traits(colours, torch.zeros_like(look), textures, random), random)
     lesson = photographed(veiled(on_face(colours, shows, look), random), shows, look, random)
     face = colours.roll(1, 0), shows.roll(1, 0)
     if count:
         seen, seen_shows, truth = textures.drawn_painted(random, count)
         others, others_show = textures.faces(random.integers(0, len(textures.colours), count))
+        seen = with_traits(seen, truth, textures, random)
         lesson = [torch.cat(x) for x in zip(lesson, (veiled(seen, random), seen_shows, truth))]
         face = [torch.cat(x) for x in zip(face, (relit(others, random), others_show))]
     return *lesson, *face
@@ -232,6 +246,7 @@ def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--textures", required=True)
     p.add_argument("--out", required=True)
+    p.add_argument("--warm-start", help="weights to begin with, a last.pt or checkpoints/paint_estimator.safetensors")
     p.add_argument("--steps", type=int, default=10**9)
     p.add_argument("--hours", type=float, default=1.0, help="end, with the learning rate run down, after this much running time")
     p.add_argument("--batch", type=int, default=64)
@@ -244,6 +259,8 @@ def main():
     textures, held_out = Textures(o.textures, False), Textures(o.textures, True)
     torch.manual_seed(0)
     network = PaintEstimator().to(memory_format=torch.channels_last)
+    if o.warm_start:
+        network.load_state_dict(weights(o.warm_start, None))
     optimizer = torch.optim.AdamW(network.parameters(), o.rate, weight_decay=1e-3, betas=(0.9, 0.99))
     course = Course(o, optimizer, resumed(out, network, optimizer))
     random = np.random.default_rng(course.step + 1)

@@ -181,7 +181,7 @@ SKIN_GRAIN, LIP_GRAIN, SKIN_SHADING = 0.7, 0.9, 0.5
 # How much of what its gates let through of the difference of colour comes about where nothing is known to be paint (docs/decisions/0040).
 DIFFERENCE_SHARE = 1.8
 # The residual counts around the eyes: from the fold of the upper lid to where the cheek begins, as v on the mesh, and fades over so many pixels.
-EYES_TOP, EYES_BOTTOM, RESIDUAL_FADE = 0.322, 0.465, 8
+EYES_TOP, EYES_BOTTOM, RESIDUAL_FADE, MOST_RESIDUAL = 0.322, 0.465, 8, 0.5
 
 
 def soften(maps, mask):
@@ -327,7 +327,7 @@ def around_eyes(uv):
     top, bottom = (crossed(uv, v).view(-1, 1, 1, 1) for v in (EYES_TOP, EYES_BOTTOM))
     rows = torch.arange(256).view(1, 1, -1, 1)
     share = torch.minimum(rows - top, bottom - rows) / RESIDUAL_FADE + 1
-    return share.clamp(0, 1).nan_to_num(0)
+    return MOST_RESIDUAL * share.clamp(0, 1).nan_to_num(0)
 
 
 def change_basis(maps, matrix):
