@@ -116,13 +116,13 @@ def relit(colours, random):
     return torch.where(draw(0, 1, 1) < RELIT_SHARE, lit.clamp(0, 1), colours)
 
 
-def with_traits(seen, look, textures, random):
+def with_traits(seen, shows, look, textures, random):
     """Faces that look like other people under their paint: what one bare face differs from another by, texel by texel, is added. There are few people
-    to learn from, and skin that is unlike any of theirs was taken for paint."""
+    to learn from, and of others paint was told worse (docs/decisions/0044)."""
     n = len(seen)
     (some, some_show), (others, others_show) = (textures.faces(random.integers(0, len(textures.colours), n)) for _ in range(2))
     known = some_show.sum(1, keepdim=True) * others_show.sum(1, keepdim=True) > 0
-    lips = some_show[:, 1:]
+    lips = shows[:, 1:]
     bare = 1 - (look[:, :1] * (1 - lips) + look[:, 4:5] * lips)
     share = random.uniform(0, MOST_TRAITS, n) * (random.random(n) < TRAITS_SHARE)
     return (seen + torch.from_numpy(share).float().view(-1, 1, 1, 1) * bare * known * (some - others)).clamp(0, 1)
@@ -217,13 +217,13 @@ def lessons(textures, random, batch):
     """What the estimator is given, and the look; and another face to judge it on."""
     count = round(batch * PHOTOGRAPHED_SHARE) if textures.painted else 0
     colours, shows, look = textures.drawn(random, batch - count)
-    colours = relit(with_traits(colours, torch.zeros_like(look), textures, random), random)
+    colours = relit(with_traits(colours, shows, torch.zeros_like(look), textures, random), random)
     lesson = photographed(veiled(on_face(colours, shows, look), random), shows, look, random)
     face = colours.roll(1, 0), shows.roll(1, 0)
     if count:
         seen, seen_shows, truth = textures.drawn_painted(random, count)
         others, others_show = textures.faces(random.integers(0, len(textures.colours), count))
-        seen = with_traits(seen, truth, textures, random)
+        seen = with_traits(seen, seen_shows, truth, textures, random)
         lesson = [torch.cat(x) for x in zip(lesson, (veiled(seen, random), seen_shows, truth))]
         face = [torch.cat(x) for x in zip(face, (relit(others, random), others_show))]
     return *lesson, *face
