@@ -15,10 +15,10 @@ from .checkpoint import keep_up, resumed, save, weights
 from .course import Course, LossLog
 from .face_mesh_data import PreparedFaces, opposites, relight
 from .face_zones import LIPS_OUTER
-from .networks.face_mesh import FaceMesh, from_notebook
 from .networks.mesh_refiner import REGIONS, MeshRefiner, corner
 from .prepare import LIDS
 from .refiner_windows import MARGIN
+from .seen_pairs import network_of
 from .train_face_mesh import to_network
 
 OPPOSITE = opposites()
@@ -133,8 +133,7 @@ def main():
     out.mkdir(parents=True, exist_ok=True)
     cv2.setNumThreads(1)
     windows, prepared = [Windows(o.windows, region) for region in REGIONS], PreparedFaces(o.prepared, True)
-    mesh = FaceMesh().eval()
-    mesh.load_state_dict(weights(o.mesh, from_notebook))
+    mesh = network_of(o.mesh)
     torch.manual_seed(0)
     network = MeshRefiner().to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(network.parameters(), o.rate, weight_decay=1e-4)
