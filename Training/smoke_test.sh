@@ -43,7 +43,7 @@ for part in correspondence semantic_loss uv_features painted_pairs; do
   run train_ssat --pairs "$work/pairs" --shards 0 --out "$work/runs/without_$part" --without $part --steps 1 --batch 2 --precision float32
 done
 run train_ssat --pairs "$work/pairs" --shards 0 --out "$work/runs/two_input" --network two_input --steps 1 --batch 2 --precision float32
-run ablate --prepared "$work/prepared" --pairs "$work/pairs" --runs "$work/runs" --count 2
+run ablate --prepared "$work/prepared" --pairs "$work/pairs" --runs "$work/runs" --estimator checkpoints/paint_estimator.safetensors --count 2
 run curves --out "$work/curves.svg" --panel "Zones: with the keys=$work/ssat/log.csv, without=$work/runs/without_uv_features/log.csv"
 mkdir -p "$work/models" "$work/fixtures"
 run export_mesh "$work/models"

@@ -122,6 +122,7 @@ public final class MakeupFilter: @unchecked Sendable {
             }
             scratch.append(Scratch())
         }
+        Models.release()
     }
 
     deinit { predictor.wait() }

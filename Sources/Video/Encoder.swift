@@ -10,10 +10,12 @@ public struct EncoderOptions: Sendable {
     public var container: String?
     public var crf: Int?
     public var preset: String?
-    /// Of the encoder. 0: as many as the pipeline's workers, or what the encoder thinks right where there is no pipeline.
+    /// Of the encoder. 0: as many as the pipeline's shares say, or what the encoder thinks right where there is no pipeline.
     public var threads = 0
     /// For streams that somebody looks at: no picture is held back, and one can join every two seconds.
     public var live = false
+    /// libx264 and libx265 look ahead at fewer frames and encode one at a time, in slices. The same quality then takes more bits.
+    public var sparesMemory = false
     public init() {}
 }
 
@@ -74,6 +76,7 @@ final class Encoder: @unchecked Sendable {
             av_opt_set(context.pointee.priv_data, "preset", options.preset ?? "veryfast", 0)
             av_opt_set(context.pointee.priv_data, "crf", "\(options.crf ?? 18)", 0)
             if options.live { av_opt_set(context.pointee.priv_data, "tune", "zerolatency", 0) }
+            if options.sparesMemory { Self.spareMemory(context, name) }
         } else if name.hasPrefix("libvpx") || name.hasPrefix("libaom") {
             av_opt_set(context.pointee.priv_data, "crf", "\(options.crf ?? 28)", 0)
             av_opt_set(context.pointee.priv_data, "cpu-used", "6", 0)
@@ -93,6 +96,20 @@ final class Encoder: @unchecked Sendable {
         var pointer: UnsafeMutablePointer<AVCodecContext>? = context
         avcodec_free_context(&pointer)
     }
+
+    /// Every frame that libx264 looks ahead at takes 7 MB at 1080p, and every one that others are predicted from 11.
+    private static func spareMemory(_ context: UnsafeMutablePointer<AVCodecContext>, _ name: String) {
+        if name == "libx265" {
+            // It refuses to look ahead at no more frames than may be B in a row; slow presets have eight.
+            av_opt_set(context.pointee.priv_data, "x265-params", "frame-threads=1:bframes=\(fewestLookedAhead):rc-lookahead=\(fewestLookedAhead + 1)", 0)
+        } else {
+            context.pointee.thread_type = FF_THREAD_SLICE
+            av_opt_set(context.pointee.priv_data, "rc-lookahead", "\(fewestLookedAhead)", 0)
+            av_opt_set(context.pointee.priv_data, "b-pyramid", "none", 0)
+        }
+    }
+
+    private static let fewestLookedAhead = 4
 
     /// The source's own format where the encoder takes it, else the nearest.
     private static func best(_ wanted: AVPixelFormat, _ codec: UnsafePointer<AVCodec>) -> AVPixelFormat {

@@ -57,7 +57,7 @@ public struct Pipeline<Filter: FrameFilter> {
     /// Seconds from the beginning of the video; `duration` nil runs to the end.
     public var start = 0.0
     public var duration: Double?
-    public var workers = 2
+    public var shares = ThreadShares(of: 2)
     private let filter: Filter
 
     public init(filter: Filter) { self.filter = filter }
@@ -70,10 +70,10 @@ public struct Pipeline<Filter: FrameFilter> {
         progress: @escaping @Sendable (Int, Double) -> Void = { _, _ in }
     ) throws -> RunStatistics {
         let began = Date()
-        let decoder = try Decoder(input, threads: max(workers, 1))
+        let decoder = try Decoder(input, threads: shares.decoder)
         let muxer = try Muxer(path: path, source: input, encoder: options.name, container: options.container)
-        let decoded = BoundedQueue<Item>(capacity: 2), work = BoundedQueue<Item>(capacity: workers + 1)
-        let ordered = BoundedQueue<Item>(capacity: workers + 2)
+        let decoded = BoundedQueue<Item>(capacity: 1), work = BoundedQueue<Item>(capacity: shares.transforms + 1)
+        let ordered = BoundedQueue<Item>(capacity: shares.transforms + 1)
         let failure = Failure(), ended = End()
         let group = DispatchGroup()
         let timeBase = av_q2d(input.videoStream.pointee.time_base), origin = input.startSeconds
@@ -134,7 +134,7 @@ public struct Pipeline<Filter: FrameFilter> {
             }
         }
 
-        for index in 0..<max(workers, 1) {
+        for index in 0..<shares.transforms {
             thread("transform \(index)") {
                 while let item = work.pop() {
                     defer { item.done.signal() }
@@ -145,7 +145,7 @@ public struct Pipeline<Filter: FrameFilter> {
 
         let result = Count()
         var options = options
-        if options.threads == 0 { options.threads = max(workers, 1) }
+        if options.threads == 0 { options.threads = shares.encoder }
         thread("encode") { [options] in
             var encoder: Encoder?
             let pool = FramePool()

@@ -16,8 +16,9 @@ struct ApplyCommand: ParsableCommand {
     @Option(help: "Preset of libx264 and libx265.") var preset: String?
     @Option(help: "Seconds to skip at the beginning.") var start: Double = 0
     @Option(help: "Seconds to process.") var duration: Double?
-    @Option(help: "Frames in work at once; 0 is one for every processor.") var threads = 0
+    @Option(help: "Threads that decoding, makeup and encoding share; 0 is one for every processor.") var threads = 0
     @Option(help: "split: the left half stays as it was; side: source and result beside each other.") var compare: Comparison?
+    @Flag(help: "Take a third less memory; H.264 of the same quality is 2 to 16 % larger then.") var lowMemory = false
     @Option(help: "What is shown while no face is seen: pass, hold (briefly, then blur), blur or placeholder.") var onLost: LostPolicy = .pass
     @Option(help: "auto, bar, plain, json or none.") var progress: Progress.Style = .auto
     @Option(help: "Write what was done to this JSON file.") var report: String?
@@ -40,9 +41,10 @@ struct ApplyCommand: ParsableCommand {
             }
             let source = try Demuxer(path: input)
             let look = try loadLook(makeup.reference, precision: makeup.precision)
-            let workers = threads == 0 ? ProcessInfo.processInfo.activeProcessorCount : threads
+            let shares = ThreadShares(
+                of: threads == 0 ? ProcessInfo.processInfo.activeProcessorCount : threads, transformsMost: makeup.noReuse, sparesMemory: lowMemory)
             let filter = try MakeupFilter(
-                look: look, recipe: makeup.recipe, faces: makeup.policy, precision: makeup.precision, workers: workers)
+                look: look, recipe: makeup.recipe, faces: makeup.policy, precision: makeup.precision, workers: shares.transforms)
             filter.whenLost = onLost
             filter.reusesPredictions = !makeup.noReuse
             let frames = MakeupFrameFilter(filter: filter, comparison: compare)
@@ -51,9 +53,10 @@ struct ApplyCommand: ParsableCommand {
             pipeline.options.container = format
             pipeline.options.crf = crf
             pipeline.options.preset = preset
+            pipeline.options.sparesMemory = lowMemory
             pipeline.start = start
             pipeline.duration = duration
-            pipeline.workers = workers
+            pipeline.shares = shares
 
             let cancellation = Cancellation()
             let signals = cancelOnInterrupt(cancellation)

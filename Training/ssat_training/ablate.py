@@ -4,6 +4,8 @@
 
 DIR of --runs holds a folder for every run, each with its `last.pt`. Pairs and figures are those of `evaluate`, but the networks run in
 PyTorch and are given the face at its known place, with the labels that FaceMesh sees: what differs between the rows is the network alone.
+With --estimator the networks that have correspondence are judged once more, with what PaintEstimator finds laid on by the mesh in place of the paint that
+their makeup encoder believes in, as the filter has it.
 UV error: mean error of the UV coordinate warped by the correspondence, per axis, on the held-out pairs (shard 9 of --pairs); what of it is
 the network's own shows where it is given exact labels.
 """
@@ -21,8 +23,9 @@ from .losses.correspondence import uv_loss
 from .networks.two_input import TwoInput
 from .pairs import Faces
 from .prepare import SIZE as CROP
+from .seen_paint import estimator_of, found, laid
+from .seen_pairs import by_cell, predict, uv_maps
 from .seen_pairs import network_of as face_mesh_of
-from .seen_pairs import see
 from .train_ssat import Pairs, as_maps, network_of
 from .transfer import transfer
 
@@ -31,15 +34,32 @@ COLUMNS = ("painted recovery, lips", "painted recovery, eyelids", "painted recov
            "outside, largest change", "UV error", "UV error, exact labels")
 
 
+class Seen:
+    """What FaceMesh sees of a crop, and what PaintEstimator finds on it if there is one."""
+
+    def __init__(self, face_mesh, estimator, crop):
+        points, _, classes = predict(face_mesh, [crop])
+        uv = uv_maps(points)
+        self.parsing, self.uv = np.minimum(classes, 9), by_cell(uv)
+        if estimator:
+            (self.texture,), self.lips = found(estimator, [crop], classes, uv, points)
+
+    def paint(self, which, other):
+        """In the batch's form: this face's own, what the other's is on this face, and that of its lips."""
+        maps = {f"own_{which}": laid(self.texture, self.uv[0], 64), f"worn_{which}": laid(other.texture, self.uv[0], 128)}
+        return {k: torch.from_numpy(v).permute(2, 0, 1)[None].float() / 255 for k, v in maps.items()} | {f"lips_{which}": self.lips[:, :, None, None]}
+
+
 class TorchFilter:
     """A network in place of the binary of `evaluate`: pictures are CROP x CROP x 3 in 0..1, of which the middle 256 x 256 are the crop."""
 
-    def __init__(self, network, face_mesh, labels):
-        """`labels`: a dictionary that filters share, so that FaceMesh looks at every picture once."""
-        self.network, self.face_mesh, self.labels = network.eval(), face_mesh, labels
+    def __init__(self, network, see, seen, with_paint=False):
+        """`see`: of a crop to `Seen`; `seen`: a dictionary that filters share, so that every picture is looked at once."""
+        self.network, self.see, self.seen, self.with_paint = network.eval(), see, seen, with_paint
 
     def write(self, name, picture):
-        self.labels.setdefault(name, see(self.face_mesh, [self.middle(self.as_bytes(picture))]))
+        if name not in self.seen:
+            self.seen[name] = self.see(self.middle(self.as_bytes(picture)))
         return name, self.as_bytes(picture)
 
     def apply(self, source, reference, name):
@@ -51,11 +71,13 @@ class TorchFilter:
     @torch.no_grad()
     def both(self, source, reference):
         """256 x 256 x 3: the source in the reference's makeup, and the reference in the source's, which is removal where the source is bare."""
-        batch = {}
-        for which, (name, picture) in (("a", source), ("b", reference)):
+        batch, faces = {}, [self.seen[name] for name, _ in (source, reference)]
+        for which, (_, picture), face, other in zip("ab", (source, reference), faces, faces[::-1]):
             batch[which] = torch.from_numpy(self.middle(picture).copy()).permute(2, 0, 1)[None].float() / 255
-            for key, maps in zip("pu", self.labels[name]):
+            for key, maps in (("p", face.parsing), ("u", face.uv)):
                 batch[key + which] = batch[f"seen_{key}{which}"] = as_maps(maps)
+            if self.with_paint:
+                batch |= face.paint(which, other)
         t = transfer(self.network, batch)
         return [x[0].permute(1, 2, 0).numpy() for x in (t.output_a, t.output_b)]
 
@@ -88,13 +110,12 @@ def load(path):
     return network.eval()
 
 
-def judge(path, faces, pairs, face_mesh, labels, count):
-    network, figures = load(path), Figures()
-    made = TorchFilter(network, face_mesh, labels)
+def judge(network, made, faces, pairs, count):
+    figures = Figures()
     for number in range(count):
         drawn_painted_pair(made, faces, figures, number)
         real(made, faces, faces, faces.made_up, "real", figures, number)
-    if not isinstance(network, TwoInput):
+    if not made.with_paint and not isinstance(network, TwoInput):  # what is laid on does not move the correspondence
         figures.add("UV error", uv_error(network, pairs, count))
         figures.add("UV error, exact labels", uv_error(network, pairs, count, seen=False))
     return figures
@@ -118,18 +139,24 @@ def main():
     p.add_argument("--pairs", required=True)
     p.add_argument("--runs", required=True)
     p.add_argument("--face-mesh", default="checkpoints/face_mesh.safetensors")
+    p.add_argument("--estimator", help="PaintEstimator's checkpoint")
     p.add_argument("--beside", help="another checkpoint to judge alike, such as checkpoints/ssat_live.safetensors")
     p.add_argument("--count", type=int, default=80, help="painted pairs, real pairs, and pairs for the UV error")
     p.add_argument("--threads", type=int, default=1)
     p.add_argument("--json", help="also write the figures here")
     o = p.parse_args()
     cv2.setNumThreads(1), torch.set_num_threads(o.threads)
-    faces, pairs, face_mesh, labels, figures = Faces(o.prepared, True), Pairs(o.pairs, ["9"]), face_mesh_of(o.face_mesh), {}, {}
+    faces, pairs, face_mesh, seen, figures = Faces(o.prepared, True), Pairs(o.pairs, ["9"]), face_mesh_of(o.face_mesh), {}, {}
+    estimator = estimator_of(o.estimator) if o.estimator else None
     paths = {run.parent.name: run for run in sorted(Path(o.runs).glob("*/last.pt"))} | ({"beside": Path(o.beside)} if o.beside else {})
     print("| | " + " | ".join(COLUMNS) + " |\n" + "|---" * (len(COLUMNS) + 1) + "|")
     for name, path in paths.items():
-        figures[name] = judge(path, faces, pairs, face_mesh, labels, o.count)
-        print(row(name.replace("_", " "), figures[name]), flush=True)
+        network = load(path)
+        for with_paint in (False, True) if estimator and not isinstance(network, TwoInput) else (False,):
+            made = TorchFilter(network, lambda crop: Seen(face_mesh, estimator, crop), seen, with_paint)
+            label = name.replace("_", " ") + (", paint by PaintEstimator" if with_paint else "")
+            figures[label] = judge(network, made, faces, pairs, o.count)
+            print(row(label, figures[label]), flush=True)
     print("\nn:", {c: len(next(iter(figures.values())).values.get(c, [])) for c in COLUMNS})
     if o.json:
         Path(o.json).write_text(json.dumps({n: {c: value(f, c) for c in COLUMNS} for n, f in figures.items()}, indent=1))

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import torch
 
-from .ablate import TorchFilter, load
+from .ablate import Seen, TorchFilter, load
 from .evaluate import Binary, Figures, forehead_and_chin, hidden, lab, painted_pair, unjittered
 from .pairs import Faces
 from .painted_makeup import paint, random_makeup
@@ -137,7 +137,7 @@ def failures_sheet(studio, tried, shown=8):
 
 def removal_sheet(studio, network, face_mesh):
     """Made up, its bare partner, and what the network leaves of the makeup when it is given the partner's look."""
-    both, rows = TorchFilter(network, face_mesh, {}), []
+    both, rows = TorchFilter(network, lambda crop: Seen(face_mesh, None, crop), {}), []
     for bare, worn in zip(studio.sources, studio.references):
         source, reference = (both.write(str(i), studio.picture(i)) for i in (bare, worn))
         removed = studio.picture(worn).copy()
