@@ -3,7 +3,6 @@
     python -m ssat_training.train_face_detector --landmarks DIR --noface DIR --out DIR --steps 3000
 """
 import argparse
-import csv
 import glob
 import math
 import time
@@ -15,6 +14,7 @@ import torch
 import torch.nn.functional as F
 
 from .checkpoint import keep_up, resumed, save
+from .course import Course, LossLog
 from .networks.face_detector import SIZE, STRIDES, FaceDetector, decode, iou
 from .splits import held_out
 
@@ -203,42 +203,34 @@ def main():
     p.add_argument("--noface", required=True)
     p.add_argument("--out", required=True)
     p.add_argument("--steps", type=int, default=3000)
+    p.add_argument("--hours", type=float, default=1e9, help="end, with the learning rate run down, after this much running time")
     p.add_argument("--batch", type=int, default=16)
-    p.add_argument("--threads", type=int, default=1)
+    p.add_argument("--rate", type=float, default=2e-3)
+    p.add_argument("--threads", type=int, default=1, help="beside the process that makes the pictures; 0: by what else runs")
     o = p.parse_args()
     out = Path(o.out)
     out.mkdir(parents=True, exist_ok=True)
-    torch.set_num_threads(o.threads)
     backgrounds = sorted(glob.glob(f"{o.noface}/*"))
     training = Scenes(Faces(o.landmarks, False), [b for b in backgrounds if not held_out(b)], int(time.time()))
     validation, empty = Faces(o.landmarks, True), [b for b in backgrounds if held_out(b)]
     network = FaceDetector().to(memory_format=torch.channels_last)
-    optimizer = torch.optim.AdamW(network.parameters(), 2e-3, weight_decay=1e-4)
-    step, average = 0, None
-    if state := resumed(out, network, optimizer):
-        step, average = state["step"], state["average"]
-    average = average or {k: v.clone() for k, v in network.state_dict().items()}
+    optimizer = torch.optim.AdamW(network.parameters(), o.rate, weight_decay=1e-4)
+    state = resumed(out, network, optimizer)
+    course = Course(o, optimizer, state, least=1e-5)
+    average = state["average"] if state else {k: v.clone() for k, v in network.state_dict().items()}
     loader = iter(torch.utils.data.DataLoader(training, o.batch, num_workers=1, prefetch_factor=3))
-    evaluated, started, recent = FaceDetector(), time.time(), []
-    writer = csv.writer(open(out / "log.csv", "a", newline="", buffering=1))
-    while step < o.steps:
-        for group in optimizer.param_groups:
-            group["lr"] = 2e-3 * min(1, (step + 1) / 100) * (0.5 + 0.5 * math.cos(math.pi * step / o.steps)) + 1e-5
+    evaluated, log = FaceDetector(), LossLog(out / "log.csv")
+    while not course.is_over:
+        course.begin_step()
         picture, wanted = next(loader)
         loss = loss_of(network(picture.to(memory_format=torch.channels_last)), wanted)
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
-        optimizer.step()
-        step += 1
-        keep_up(average, network, min(0.998, step / (step + 20)))
-        recent.append(float(loss.detach()))
-        if step % 20 == 0:
-            writer.writerow([step, round(time.time() - started, 1), round(float(np.mean(recent[-20:])), 4)])
-        if step % 250 == 0 or step == o.steps:
-            save(out / "last.pt", network=network.state_dict(), optimizer=optimizer.state_dict(), step=step, average=average)
+        course.descend(network, loss, 5.0)
+        keep_up(average, network, min(0.998, course.step / (course.step + 20)))
+        log.add(course, loss)
+        if course.step % 250 == 0 or course.is_over:
+            save(out / "last.pt", network=network.state_dict(), optimizer=optimizer.state_dict(), step=course.step, average=average, elapsed=course.elapsed)
             evaluated.load_state_dict(average)
-            print(step, round(time.time() - started), evaluate(evaluated, validation, empty), flush=True)
+            print(course.step, round(course.elapsed), evaluate(evaluated, validation, empty), flush=True)
 
 
 if __name__ == "__main__":
