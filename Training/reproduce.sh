@@ -43,7 +43,7 @@ train() {
   done
   once painted_9 painted_faces --prepared "$W/prepared" --checkpoint "$W/mesh/last.pt" --refiner "$W/refiner/last.pt" --out "$W/textures" --shard 9 --count 512 --held-out
   run train_paint_estimator --textures "$W/textures" --out "$W/paint" --steps "${PAINT:-8000}" --hours 100
-  for shard in 0 1 9; do once seen_$shard seen_pairs --pairs "$W/pairs" --shard $shard --checkpoint "$W/mesh/last.pt" --estimator "$W/paint/last.pt"; done
+  for shard in 0 1 9; do once seen_$shard seen_pairs --pairs "$W/pairs" --shard $shard --checkpoint "$W/mesh/last.pt" --refiner "$W/refiner/last.pt" --estimator "$W/paint/last.pt"; done
   # The makeup encoder learns apart once the encoders that it reads have learned something; then all, with the keys left alone.
   run train_ssat --pairs "$W/pairs" --out "$W/first" --steps "${FIRST:-2500}"
   run train_makeup_encoder --pairs "$W/pairs" --out "$W/encoder" --warm-start "$W/first/last.pt" --steps "${ENCODER:-1200}"

@@ -24,7 +24,7 @@ run pairs --prepared "$work/prepared" --out "$work/pairs" --shard 9 --count 8 --
 run painted_textures --prepared "$work/prepared,$work/unlabelled" --out "$work/textures" --looks 500
 run painted_faces --prepared "$work/prepared,$work/unlabelled" --checkpoint "$work/mesh/last.pt" --refiner checkpoints/mesh_refiner.safetensors --out "$work/textures" --count 20
 run seen_pairs --pairs "$work/pairs" --shard 0 --checkpoint "$work/mesh/last.pt" --harder
-run seen_pairs --pairs "$work/pairs" --shard 9 --checkpoint "$work/mesh/last.pt" --estimator checkpoints/paint_estimator.safetensors
+run seen_pairs --pairs "$work/pairs" --shard 9 --checkpoint "$work/mesh/last.pt" --refiner checkpoints/mesh_refiner.safetensors --estimator checkpoints/paint_estimator.safetensors
 for steps in 2 3; do
   run train_mesh_refiner --windows "$work/windows" --prepared "$work/prepared" --mesh checkpoints/face_mesh.safetensors --out "$work/refiner" --steps $steps --batch 4
   run train_paint_estimator --textures "$work/textures" --out "$work/paint" --warm-start checkpoints/paint_estimator.safetensors --steps $steps --batch 4
@@ -43,7 +43,7 @@ for part in correspondence semantic_loss uv_features painted_pairs; do
   run train_ssat --pairs "$work/pairs" --shards 0 --out "$work/runs/without_$part" --without $part --steps 1 --batch 2 --precision float32
 done
 run train_ssat --pairs "$work/pairs" --shards 0 --out "$work/runs/two_input" --network two_input --steps 1 --batch 2 --precision float32
-run ablate --prepared "$work/prepared" --pairs "$work/pairs" --runs "$work/runs" --estimator checkpoints/paint_estimator.safetensors --count 2
+run ablate --prepared "$work/prepared" --pairs "$work/pairs" --runs "$work/runs" --refiner checkpoints/mesh_refiner.safetensors --estimator checkpoints/paint_estimator.safetensors --count 2
 run curves --out "$work/curves.svg" --panel "Zones: with the keys=$work/ssat/log.csv, without=$work/runs/without_uv_features/log.csv"
 mkdir -p "$work/models" "$work/fixtures"
 run export_mesh "$work/models"

@@ -23,6 +23,7 @@ from .losses.correspondence import uv_loss
 from .networks.two_input import TwoInput
 from .pairs import Faces
 from .prepare import SIZE as CROP
+from .refined import refiner_of
 from .seen_paint import estimator_of, found, laid
 from .seen_pairs import by_cell, predict, uv_maps
 from .seen_pairs import network_of as face_mesh_of
@@ -35,14 +36,14 @@ COLUMNS = ("painted recovery, lips", "painted recovery, eyelids", "painted recov
 
 
 class Seen:
-    """What FaceMesh sees of a crop, and what PaintEstimator finds on it if there is one."""
+    """What FaceMesh and MeshRefiner see of a crop, and what PaintEstimator finds on it, if there are these two."""
 
-    def __init__(self, face_mesh, estimator, crop):
-        points, _, classes = predict(face_mesh, [crop])
+    def __init__(self, crop, face_mesh, refiner=None, estimator=None):
+        points, _, classes = predict(face_mesh, crop[None], refiner)
         uv = uv_maps(points)
         self.parsing, self.uv = np.minimum(classes, 9), by_cell(uv)
         if estimator:
-            (self.texture,), self.lips = found(estimator, [crop], classes, uv, points)
+            (self.texture,), self.lips = found(estimator, crop[None], classes, uv, points)
 
     def paint(self, which, other):
         """In the batch's form: this face's own, what the other's is on this face, and that of its lips."""
@@ -139,6 +140,7 @@ def main():
     p.add_argument("--pairs", required=True)
     p.add_argument("--runs", required=True)
     p.add_argument("--face-mesh", default="checkpoints/face_mesh.safetensors")
+    p.add_argument("--refiner", help="MeshRefiner's checkpoint")
     p.add_argument("--estimator", help="PaintEstimator's checkpoint")
     p.add_argument("--beside", help="another checkpoint to judge alike, such as checkpoints/ssat_live.safetensors")
     p.add_argument("--count", type=int, default=80, help="painted pairs, real pairs, and pairs for the UV error")
@@ -147,13 +149,13 @@ def main():
     o = p.parse_args()
     cv2.setNumThreads(1), torch.set_num_threads(o.threads)
     faces, pairs, face_mesh, seen, figures = Faces(o.prepared, True), Pairs(o.pairs, ["9"]), face_mesh_of(o.face_mesh), {}, {}
-    estimator = estimator_of(o.estimator) if o.estimator else None
+    refiner, estimator = refiner_of(o.refiner) if o.refiner else None, estimator_of(o.estimator) if o.estimator else None
     paths = {run.parent.name: run for run in sorted(Path(o.runs).glob("*/last.pt"))} | ({"beside": Path(o.beside)} if o.beside else {})
     print("| | " + " | ".join(COLUMNS) + " |\n" + "|---" * (len(COLUMNS) + 1) + "|")
     for name, path in paths.items():
         network = load(path)
         for with_paint in (False, True) if estimator and not isinstance(network, TwoInput) else (False,):
-            made = TorchFilter(network, lambda crop: Seen(face_mesh, estimator, crop), seen, with_paint)
+            made = TorchFilter(network, lambda crop: Seen(crop, face_mesh, refiner, estimator), seen, with_paint)
             label = name.replace("_", " ") + (", paint by PaintEstimator" if with_paint else "")
             figures[label] = judge(network, made, faces, pairs, o.count)
             print(row(label, figures[label]), flush=True)

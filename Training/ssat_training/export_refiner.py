@@ -14,8 +14,8 @@ from .export_ssat import LICENCE, as_kept, loaded
 from .face_zones import UV
 from .graph import FloatGraph, Int8Graph, picture_input
 from .networks.mesh_refiner import REGIONS, MeshRefiner, graph
-from .refiner_windows import OPPOSITE
-from .train_mesh_refiner import Windows, refine
+from .refined import OPPOSITE, refine
+from .train_mesh_refiner import Windows
 
 
 def run(g, region, pictures):

@@ -17,9 +17,9 @@ from .face_texture import SIZE, unwrap
 from .painted_makeup import paint, random_makeup
 from .painted_textures import on_texels
 from .pairs import Faces
+from .refined import refiner_of
 from .seen_pairs import AT_ONCE, network_of, predict, uv_maps
 from .seen_paint import LABELS
-from .train_mesh_refiner import refine, refiner_of
 
 BARE_SHARE = 0.1
 NOISE = 3  # of 255, at most
@@ -59,8 +59,7 @@ def main():
         rows = range(start, min(start + AT_ONCE, o.count))
         made = [painted(faces, random) for _ in rows]
         pictures = np.stack([photographed(picture, random) for picture, _ in made])
-        points, _, classes = predict(mesh, pictures)
-        points = refine(refiner, pictures, points)
+        points, _, classes = predict(mesh, pictures, refiner)
         for row, face, (_, look) in zip(rows, zip(pictures, LABELS[classes], uv_maps(points), points), made):
             arrays["colours"][row], arrays["shows"][row] = unwrap(*face)
             arrays["looks"][row] = look * 255 + 0.5

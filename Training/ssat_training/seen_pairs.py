@@ -1,6 +1,6 @@
 """What FaceMesh sees in the pictures of the pairs: parsing and UV maps as the filter will have them, with their errors.
 
-    python -m ssat_training.seen_pairs --pairs DIR --shard 0 --checkpoint MESH/last.pt --estimator PAINT/last.pt          (5 minutes for 3,500 pairs)
+    python -m ssat_training.seen_pairs --pairs DIR --shard 0 --checkpoint MESH/last.pt --refiner REFINER/last.pt --estimator PAINT/last.pt          (5 minutes for 3,500 pairs)
 
 Writes seen_pa, seen_pb, seen_ua, seen_ub beside the exact pa, pb, ua, ub of `ssat_training.pairs`. Trained on exact labels
 only, SSAT live trusted them to the pixel, and every lip pixel that FaceMesh missed stayed bare.
@@ -19,6 +19,7 @@ from .checkpoint import weights
 from .face_mesh_data import relight
 from .face_zones import MESH
 from .networks.face_mesh import FaceMesh, from_notebook
+from .refined import refine, refiner_of
 from .seen_paint import estimator_of, found, laid
 from .uv_raster import rasterize
 
@@ -46,11 +47,12 @@ def network_of(checkpoint):
 
 
 @torch.no_grad()
-def predict(network, pictures):
-    """n x 256 x 256 x 3 bytes -> points n x 478 x 2 in crop pixels, presence n, FaceMesh's classes n x 256 x 256."""
+def predict(network, pictures, refiner=None):
+    """n x 256 x 256 x 3 bytes -> points n x 478 x 2 in crop pixels (moved by `refiner`, if there is one), presence n, FaceMesh's classes n x 256 x 256."""
     x = torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
     points, presence, scores = network(x.to(memory_format=torch.channels_last))
-    return ((points + 1) * 128).double().numpy(), presence.sigmoid().numpy(), scores.argmax(1).to(torch.uint8).numpy()
+    points = ((points + 1) * 128).double().numpy()
+    return refine(refiner, np.asarray(pictures), points) if refiner else points, presence.sigmoid().numpy(), scores.argmax(1).to(torch.uint8).numpy()
 
 
 def uv_maps(points):
@@ -61,12 +63,6 @@ def uv_maps(points):
 def by_cell(uv):
     """Of maps at 256 those at 64."""
     return uv[:, 1::4, 1::4]
-
-
-def see(network, pictures):
-    """n x 256 x 256 x 3 bytes -> n x 256 x 256 of the ten classes of SSAT live, n x 64 x 64 x 2 UV."""
-    points, _, classes = predict(network, pictures)
-    return np.minimum(classes, 9), by_cell(uv_maps(points))
 
 
 def harder(picture, random):
@@ -82,12 +78,14 @@ def main():
     p.add_argument("--pairs", required=True)
     p.add_argument("--shard", type=int, required=True)
     p.add_argument("--checkpoint", required=True)
+    p.add_argument("--refiner", help="MeshRefiner's checkpoint: the landmarks as it moves them, as in the filter")
     p.add_argument("--estimator", help="PaintEstimator's checkpoint: what it finds on the faces, too")
     p.add_argument("--harder", action="store_true", help="look at coarser pictures in worse light: labels as wrong as those of held-out people")
     o = p.parse_args()
     folder, shard = Path(o.pairs), o.shard
     torch.set_num_threads(1)
     network, random = network_of(o.checkpoint), np.random.default_rng(shard)
+    refiner = refiner_of(o.refiner) if o.refiner else None
     estimator = estimator_of(o.estimator) if o.estimator else None
     pictures = {x: np.load(folder / f"{x}_{shard}.npy", mmap_mode="r") for x in "ab"}
     n = len(pictures["a"])
@@ -100,7 +98,7 @@ def main():
         for x in "ab":
             batch = pictures[x][rows]
             batch = np.stack([harder(picture, random) for picture in batch]) if o.harder else np.array(batch)
-            points, _, classes = predict(network, batch)
+            points, _, classes = predict(network, batch, refiner)
             uv = uv_maps(points)
             cells[x] = by_cell(uv)
             seen[x][0][rows], seen[x][1][rows] = np.minimum(classes, 9), cells[x]

@@ -137,7 +137,7 @@ def failures_sheet(studio, tried, shown=8):
 
 def removal_sheet(studio, network, face_mesh):
     """Made up, its bare partner, and what the network leaves of the makeup when it is given the partner's look."""
-    both, rows = TorchFilter(network, lambda crop: Seen(face_mesh, None, crop), {}), []
+    both, rows = TorchFilter(network, lambda crop: Seen(crop, face_mesh), {}), []
     for bare, worn in zip(studio.sources, studio.references):
         source, reference = (both.write(str(i), studio.picture(i)) for i in (bare, worn))
         removed = studio.picture(worn).copy()

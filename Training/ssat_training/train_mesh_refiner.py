@@ -11,17 +11,16 @@ import cv2
 import numpy as np
 import torch
 
-from .checkpoint import keep_up, resumed, save, weights
+from .checkpoint import keep_up, resumed, save
 from .course import Course, LossLog
-from .face_mesh_data import PreparedFaces, opposites, relight
+from .face_mesh_data import PreparedFaces, relight
 from .face_zones import LIPS_OUTER
-from .networks.mesh_refiner import REGIONS, MeshRefiner, corner
+from .networks.mesh_refiner import REGIONS, MeshRefiner
 from .prepare import LIDS
+from .refined import OPPOSITE, refine
 from .refiner_windows import MARGIN
 from .seen_pairs import network_of
 from .train_face_mesh import to_network
-
-OPPOSITE = opposites()
 
 
 class Windows:
@@ -66,37 +65,6 @@ def loss_of(network, windows, random, batch, autocast):
             found = getattr(network, kind.region.name)(pictures.to(memory_format=torch.channels_last))
         total = total + kind.region.side / 2 * (found.float() - points).abs().mean()
     return total
-
-
-def refiner_of(checkpoint):
-    network = MeshRefiner().eval().to(memory_format=torch.channels_last)
-    network.load_state_dict(weights(checkpoint, None))
-    return network
-
-
-@torch.no_grad()
-def refine(network, pictures, landmarks):
-    """Landmarks n x 478 x 2 in pixels of the crops, n x 256 x 256 x 3 R'G'B' bytes, moved to where the windows show them."""
-    out = landmarks.copy()
-    for region in REGIONS:
-        for reflected in (False, True) if region.name == "eye" else (False,):
-            move(network, region, pictures, landmarks, out, reflected)
-    return out
-
-
-def move(network, region, pictures, landmarks, out, reflected):
-    if reflected:
-        pictures, landmarks = pictures[:, :, ::-1], landmarks[:, OPPOSITE] * [-1, 1] + [255, 0]
-    side, corners = region.side, corner(landmarks, region)
-    bordered = np.pad(pictures, ((0, 0), (side, side), (side, side), (0, 0)), mode="edge")
-    cut = [bordered[i, y + side:y + 2 * side, x + side:x + 2 * side] for i, (x, y) in enumerate(corners.clip(-side, 256))]
-    found = getattr(network, region.name)(to_network(cut)).numpy()
-    found = (found + 1) * side / 2 + corners[:, None]
-    target = OPPOSITE[region.points] if reflected else region.points
-    if reflected:
-        found = found * [-1, 1] + [255, 0]
-    shares = region.shares[:, None]
-    out[:, target] = out[:, target] * (1 - shares) + found * shares
 
 
 @torch.no_grad()
