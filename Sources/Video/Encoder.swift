@@ -14,7 +14,7 @@ public struct EncoderOptions: Sendable {
     public var threads = 0
     /// For streams that somebody looks at: no picture is held back, and one can join every two seconds.
     public var live = false
-    /// libx264 and libx265 look ahead at fewer frames and encode one at a time, in slices. The same quality then takes more bits.
+    /// libx264, libx265, libvpx and libaom look ahead at fewer frames; the first two encode one at a time. The same quality then takes more bits.
     public var sparesMemory = false
     public init() {}
 }
@@ -81,6 +81,7 @@ final class Encoder: @unchecked Sendable {
             av_opt_set(context.pointee.priv_data, "crf", "\(options.crf ?? 28)", 0)
             av_opt_set(context.pointee.priv_data, "cpu-used", "6", 0)
             av_opt_set(context.pointee.priv_data, "row-mt", "1", 0)
+            if options.sparesMemory { av_opt_set(context.pointee.priv_data, "lag-in-frames", "8", 0) }
         } else if name == "libwebp" {
             av_opt_set(context.pointee.priv_data, "quality", "92", 0)
         } else if name == "mjpeg" || name == "mpeg4" {

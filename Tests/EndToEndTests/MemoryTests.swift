@@ -53,7 +53,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ["libx264", "--preset", "veryslow"], ["libx265"], ["libx265", "--preset", "slower"], ["ffv1"], ["libaom-av1"],
+        ["libx264", "--preset", "veryslow"], ["libx265"], ["libx265", "--preset", "slower"], ["ffv1"], ["libvpx-vp9"], ["libaom-av1"],
     ]) func encodersTakeIt(encoder: [String]) throws {
         let folder = try TemporaryFolder()
         let output = folder.path("out.mkv")

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import torch
 
-from .checkpoint import keep_up, resumed, save
+from .checkpoint import keep_up, resumed, save, weights
 from .course import Course, LossLog
 from .face_mesh_data import PreparedFaces, relight
 from .face_zones import LIPS_OUTER
@@ -90,6 +90,7 @@ def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("windows", "prepared", "mesh", "out"):
         p.add_argument(f"--{name}", required=True)
+    p.add_argument("--warm-start", help="weights to begin with, a last.pt or checkpoints/mesh_refiner.safetensors")
     p.add_argument("--steps", type=int, default=10**9)
     p.add_argument("--hours", type=float, default=0.5, help="end, with the learning rate run down, after this much running time")
     p.add_argument("--batch", type=int, default=64, help="windows of each region")
@@ -104,6 +105,8 @@ def main():
     mesh = network_of(o.mesh)
     torch.manual_seed(0)
     network = MeshRefiner().to(memory_format=torch.channels_last)
+    if o.warm_start:
+        network.load_state_dict(weights(o.warm_start, None))
     optimizer = torch.optim.AdamW(network.parameters(), o.rate, weight_decay=1e-4)
     state = resumed(out, network, optimizer)
     course, mean = Course(o, optimizer, state), MeshRefiner()
