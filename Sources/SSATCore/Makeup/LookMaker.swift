@@ -16,6 +16,7 @@ public final class LookMaker: @unchecked Sendable {
         estimator = try PaintEstimator(weights: Models.paintEstimator())
         texture = FaceTexture(mesh: try CanonicalMesh(Models.canonicalMesh()))
         tracker.measuresComplexion = true
+        Models.release()
     }
 
     /// The look of the only clear face in a photo.
