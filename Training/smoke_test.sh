@@ -26,7 +26,7 @@ run painted_faces --prepared "$work/prepared,$work/unlabelled" --checkpoint "$wo
 run seen_pairs --pairs "$work/pairs" --shard 0 --checkpoint "$work/mesh/last.pt" --harder
 run seen_pairs --pairs "$work/pairs" --shard 9 --checkpoint "$work/mesh/last.pt" --refiner checkpoints/mesh_refiner.safetensors --estimator checkpoints/paint_estimator.safetensors
 for steps in 2 3; do
-  run train_mesh_refiner --windows "$work/windows" --prepared "$work/prepared" --mesh checkpoints/face_mesh.safetensors --out "$work/refiner" --steps $steps --batch 4
+  run train_mesh_refiner --windows "$work/windows" --prepared "$work/prepared" --mesh checkpoints/face_mesh.safetensors --out "$work/refiner" --warm-start checkpoints/mesh_refiner.safetensors --steps $steps --batch 4
   run train_paint_estimator --textures "$work/textures" --out "$work/paint" --warm-start checkpoints/paint_estimator.safetensors --steps $steps --batch 4
   run train_makeup_encoder --pairs "$work/pairs" --shards 0 --out "$work/encoder" --warm-start checkpoints/ssat_live.safetensors --steps $steps --batch 2
   run train_ssat --pairs "$work/pairs" --shards 0 --out "$work/ssat" --warm-start "$work/encoder/last.pt" --steps $steps --batch 2

@@ -76,12 +76,10 @@ final class Encoder: @unchecked Sendable {
             av_opt_set(context.pointee.priv_data, "preset", options.preset ?? "veryfast", 0)
             av_opt_set(context.pointee.priv_data, "crf", "\(options.crf ?? 18)", 0)
             if options.live { av_opt_set(context.pointee.priv_data, "tune", "zerolatency", 0) }
-            if options.sparesMemory { Self.spareMemory(context, name) }
         } else if name.hasPrefix("libvpx") || name.hasPrefix("libaom") {
             av_opt_set(context.pointee.priv_data, "crf", "\(options.crf ?? 28)", 0)
             av_opt_set(context.pointee.priv_data, "cpu-used", "6", 0)
             av_opt_set(context.pointee.priv_data, "row-mt", "1", 0)
-            if options.sparesMemory { av_opt_set(context.pointee.priv_data, "lag-in-frames", "8", 0) }
         } else if name == "libwebp" {
             av_opt_set(context.pointee.priv_data, "quality", "92", 0)
         } else if name == "mjpeg" || name == "mpeg4" {
@@ -89,6 +87,7 @@ final class Encoder: @unchecked Sendable {
             context.pointee.global_quality = 2 * FF_QP2LAMBDA
             context.pointee.strict_std_compliance = FF_COMPLIANCE_UNOFFICIAL
         }
+        if options.sparesMemory { Self.spareMemory(context, name) }
         let code = avcodec_open2(context, codec, nil)
         guard code >= 0 else { throw VideoError.encoder(name, "cannot encode this video (\(VideoError.text(code)))") }
     }
@@ -98,19 +97,20 @@ final class Encoder: @unchecked Sendable {
         avcodec_free_context(&pointer)
     }
 
-    /// Every frame that libx264 looks ahead at takes 7 MB at 1080p, and every one that others are predicted from 11.
+    /// Every frame that libx264 looks ahead at takes 7 MB at 1080p, and every one that others are predicted from 11 (docs/decisions/0045).
     private static func spareMemory(_ context: UnsafeMutablePointer<AVCodecContext>, _ name: String) {
+        func set(_ option: String, _ value: String) { av_opt_set(context.pointee.priv_data, option, value, 0) }
         if name == "libx265" {
             // It refuses to look ahead at no more frames than may be B in a row; slow presets have eight.
-            av_opt_set(context.pointee.priv_data, "x265-params", "frame-threads=1:bframes=\(fewestLookedAhead):rc-lookahead=\(fewestLookedAhead + 1)", 0)
-        } else {
+            set("x265-params", "frame-threads=1:bframes=4:rc-lookahead=5")
+        } else if name.hasPrefix("libx264") {
             context.pointee.thread_type = FF_THREAD_SLICE
-            av_opt_set(context.pointee.priv_data, "rc-lookahead", "\(fewestLookedAhead)", 0)
-            av_opt_set(context.pointee.priv_data, "b-pyramid", "none", 0)
+            set("rc-lookahead", "4")
+            set("b-pyramid", "none")
+        } else if name.hasPrefix("libvpx") || name.hasPrefix("libaom") {
+            set("lag-in-frames", "8")
         }
     }
-
-    private static let fewestLookedAhead = 4
 
     /// The source's own format where the encoder takes it, else the nearest.
     private static func best(_ wanted: AVPixelFormat, _ codec: UnsafePointer<AVCodec>) -> AVPixelFormat {

@@ -15,14 +15,14 @@ import numpy as np
 
 from . import covers
 from .alignment import frame_to_crop
-from .face_mesh_data import CLASSES, opposites
+from .face_mesh_data import CLASSES
 from .networks.mesh_refiner import EYE, MOUTH, corner
 from .painted_makeup import paint, random_makeup
 from .pairs import Faces
+from .refined import OPPOSITE
 from .splits import held_out
 
 MARGIN = 16  # on every side, to move in
-OPPOSITE = opposites()
 
 
 def cut(picture, landmarks, matrix, region):
