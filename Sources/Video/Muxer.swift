@@ -67,7 +67,7 @@ public final class Muxer: @unchecked Sendable {
     }
 
     deinit {
-        if !finished { discard() }
+        discard()
         for packet in waiting {
             var pointer: UnsafeMutablePointer<AVPacket>? = packet
             av_packet_free(&pointer)
@@ -281,7 +281,13 @@ public final class Muxer: @unchecked Sendable {
         }
     }
 
-    private func discard() {
+    /// Removes what was written aside, unless it was finished. Whoever made the muxer calls this before it returns: a thread that
+    /// is about to end may hold the muxer for longer than the program lives.
+    func discard() {
+        lock.lock()
+        defer { lock.unlock() }
+        guard !finished else { return }
+        finished = true
         if context.pointee.pb != nil { avio_closep(&context.pointee.pb) }
         if opened, partPath != path { unlink(partPath) }
     }

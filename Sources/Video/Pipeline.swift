@@ -72,6 +72,7 @@ public struct Pipeline<Filter: FrameFilter> {
         let began = Date()
         let decoder = try Decoder(input, threads: shares.decoder)
         let muxer = try Muxer(path: path, source: input, encoder: options.name, container: options.container)
+        defer { muxer.discard() }
         let decoded = BoundedQueue<Item>(capacity: 1), work = BoundedQueue<Item>(capacity: shares.transforms + 1)
         let ordered = BoundedQueue<Item>(capacity: shares.transforms + 1)
         let failure = Failure(), ended = End()

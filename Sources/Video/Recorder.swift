@@ -38,6 +38,7 @@ public final class Recorder: LiveSink, @unchecked Sendable {
     }
 
     public func finish() throws {
+        defer { muxer.discard() }
         guard let encoder else { return }
         try encoder.encode(nil) { try muxer.write(video: $0) }
         try muxer.finish()
