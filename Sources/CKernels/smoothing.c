@@ -19,13 +19,7 @@ INLINE int32_t farthest_of(const float *back) {
 // Where a change is, of 256x256x3.
 INLINE extent extent_of(const float *change) {
   extent e = nothing;
-  for (int32_t y = 0; y < 256; y++)
-    for (int32_t x = 0; x < 256; x += STRETCH) {
-      const float *c = change + (y * 256 + x) * 3;
-      int32_t is_there[STRETCH];
-      for (int32_t i = 0; i < STRETCH; i++) is_there[i] = (c[3 * i] != 0) | (c[3 * i + 1] != 0) | (c[3 * i + 2] != 0);
-      widen(&e, x, y, is_there, STRETCH);
-    }
+  for (int32_t y = 0; y < 256; y++) widen(&e, y, change + y * 256 * 3, 256, 0);
   return e;
 }
 
@@ -77,15 +71,34 @@ typedef struct {
 
 _Static_assert(sizeof(smoothing) == SSAT_SMOOTH_SCRATCH * sizeof(float), "the header says how much");
 
-// Of a map of three values a pixel, what was where a stretch comes from: a plane each.
+// Four values: a pixel and one beyond, or one of each of four pixels.
+typedef float four __attribute__((vector_size(16)));
+
+INLINE four load_four(const float *from) {
+  four v;
+  memcpy(&v, from, sizeof v);
+  return v;
+}
+
+// The pixel of a map of three values that is between four neighbours.
+INLINE four pixel_between(const float *map, int32_t pixel, float fx, float fy) {
+  const float *from = map + pixel * 3;
+  // The last pixel of all has no value beyond.
+  four a = load_four(from), b = load_four(from + 3), c = load_four(from + 768), d = load_four(from + 770);
+  d = __builtin_shufflevector(d, d, 1, 2, 3, 3);
+  four top = a + (b - a) * fx, bottom = c + (d - c) * fx;
+  return top + (bottom - top) * fy;
+}
+
+// Of a map of three values a pixel, what was where a stretch of whole cells comes from: a plane each.
 INLINE void find_worn(const float *previous, const origins *o, int32_t count, float *worn) {
-  for (int32_t k = 0; k < 3; k++) {
-    float a[STRETCH], b[STRETCH], c[STRETCH], d[STRETCH];
-    for (int32_t i = 0; i < count; i++) {
-      const float *from = previous + (ptrdiff_t)o->pixel[i] * 3 + k;
-      a[i] = from[0], b[i] = from[3], c[i] = from[768], d[i] = from[771];
-    }
-    for (int32_t i = 0; i < count; i++) worn[k * PIXELS + i] = mixed(a[i], b[i], c[i], d[i], o->fx[i], o->fy[i]);
+  for (int32_t i = 0; i < count; i += 4) {
+    four p[4];
+    for (int32_t k = 0; k < 4; k++) p[k] = pixel_between(previous, o->pixel[i + k], o->fx[i + k], o->fy[i + k]);
+    four first = __builtin_shufflevector(p[0], p[1], 0, 4, 1, 5), second = __builtin_shufflevector(p[2], p[3], 0, 4, 1, 5);
+    four r = __builtin_shufflevector(first, second, 0, 1, 4, 5), g = __builtin_shufflevector(first, second, 2, 3, 6, 7);
+    four b = __builtin_shufflevector(__builtin_shufflevector(p[0], p[1], 2, 6, 2, 6), __builtin_shufflevector(p[2], p[3], 2, 6, 2, 6), 0, 1, 4, 5);
+    memcpy(worn + i, &r, sizeof r), memcpy(worn + PIXELS + i, &g, sizeof g), memcpy(worn + 2 * PIXELS + i, &b, sizeof b);
   }
 }
 
@@ -160,8 +173,14 @@ INLINE void follow(float *change, const float *follows, const uint8_t *crop, con
 }
 
 CLONES void ssat_keep_crop(const uint8_t *crop, uint8_t *previous_crop, float *mean) {
-  for (int32_t i = 0; i < 256 * 256; i++)
-    for (int32_t k = 0; k < 3; k++) previous_crop[4 * i + k] = crop[3 * i + k], mean[3 * i + k] = (float)crop[3 * i + k] / 255;
+  for (int32_t i = 0; i < PIXELS - 1; i++) {
+    uint32_t value;
+    memcpy(&value, crop + 3 * i, 4);
+    value &= 0xffffff;  // little-endian, as every machine that this is built for
+    memcpy(previous_crop + 4 * i, &value, 4);
+  }
+  memcpy(previous_crop + 4 * (PIXELS - 1), crop + 3 * (PIXELS - 1), 3);
+  for (int32_t i = 0; i < 3 * PIXELS; i++) mean[i] = (float)crop[i] / 255;
 }
 
 // Whole cells of both changes, and as far around as what was worn may have moved.
@@ -206,9 +225,9 @@ CLONES void ssat_smooth_change(float *change, float *previous_change, const uint
       spread_least(s->least + above, s->least + above + EDGED, fy, count, least);
       smooth_stretch(change + 3 * i, mean + 3 * i, s->moved + i, s->worn[0] + i, s->mean[0] + i, least, count, calm);
     }
-  memcpy(previous_change, change, (size_t)PIXELS * 3 * sizeof(float));
   for (int32_t y = e.y0; y < e.y1; y++) {
     int32_t i = y * 256 + e.x0;
+    memcpy(previous_change + 3 * i, change + 3 * i, (size_t)(e.x1 - e.x0) * 3 * sizeof(float));
     follow(change + 3 * i, follows + 2 * i, crop + 3 * i, mean + 3 * i, e.x1 - e.x0);
   }
 }

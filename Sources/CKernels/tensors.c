@@ -2,6 +2,8 @@
 #include <string.h>
 
 #include "CKernels.h"
+#include "clones.h"
+#include "interpolation.h"
 
 #pragma STDC FP_CONTRACT OFF
 
@@ -18,30 +20,41 @@ void ssat_pack_weights_f32(const float *weights, int32_t outputs, int32_t kernel
         packed[(((ptrdiff_t)(o / 16) * taps + t) * inputs + c) * 16 + o % 16] = weights[((ptrdiff_t)o * taps + t) * inputs + c];
 }
 
-void ssat_convolution_f32_run(const ssat_convolution_f32 *p) {
+typedef float outputs __attribute__((vector_size(64)));
+
+// 16 outputs of `count` (at most 4) neighbours in a row, so that a weight is loaded once for all of them. Every sum is in the same order.
+INLINE void convolve(const ssat_convolution_f32 *p, int32_t y, int32_t x, int32_t block, const int count) {
   int32_t taps = p->kernel * p->kernel;
-  for (int32_t y = 0; y < p->output_height; y++)
-    for (int32_t x = 0; x < p->output_width; x++)
-      for (int32_t block = 0; block < p->output_channels / 16; block++) {
-        float acc[16];
-        for (int k = 0; k < 16; k++) acc[k] = p->bias[block * 16 + k];
-        const float *w = p->weights + (ptrdiff_t)block * taps * p->input_channels * 16;
-        for (int32_t ky = 0; ky < p->kernel; ky++)
-          for (int32_t kx = 0; kx < p->kernel; kx++) {
-            const float *i = p->input + (ptrdiff_t)(y * p->stride + ky - p->pad) * p->input_row_stride +
-                             (ptrdiff_t)(x * p->stride + kx - p->pad) * p->input_pixel_stride;
-            for (int32_t c = 0; c < p->input_channels; c++, w += 16)
-              for (int k = 0; k < 16; k++) acc[k] += i[c] * w[k];
-          }
-        ptrdiff_t at = (ptrdiff_t)y * p->output_row_stride + (ptrdiff_t)x * p->output_pixel_stride + block * 16;
-        const float *r = p->residual ? p->residual + (ptrdiff_t)y * p->residual_row_stride +
-                                           (ptrdiff_t)x * p->residual_pixel_stride + block * 16
-                                     : 0;
-        for (int k = 0; k < 16; k++) {
-          float f = acc[k] + (r ? r[k] : 0);
-          p->output[at + k] = f < 0 ? f * p->negative_slope : f;
-        }
+  ptrdiff_t next = (ptrdiff_t)p->stride * p->input_pixel_stride;
+  outputs acc[4];
+  for (int n = 0; n < count; n++) memcpy(&acc[n], p->bias + block * 16, sizeof acc[n]);
+  const float *w = p->weights + (ptrdiff_t)block * taps * p->input_channels * 16;
+  for (int32_t ky = 0; ky < p->kernel; ky++)
+    for (int32_t kx = 0; kx < p->kernel; kx++) {
+      const float *i = p->input + (ptrdiff_t)(y * p->stride + ky - p->pad) * p->input_row_stride + (ptrdiff_t)(x * p->stride + kx - p->pad) * p->input_pixel_stride;
+      for (int32_t c = 0; c < p->input_channels; c++, w += 16) {
+        outputs weights;
+        memcpy(&weights, w, sizeof weights);
+        for (int n = 0; n < count; n++) acc[n] += i[n * next + c] * weights;
       }
+    }
+  for (int n = 0; n < count; n++) {
+    float *o = p->output + (ptrdiff_t)y * p->output_row_stride + (ptrdiff_t)(x + n) * p->output_pixel_stride + block * 16;
+    const float *r = p->residual ? p->residual + (ptrdiff_t)y * p->residual_row_stride + (ptrdiff_t)(x + n) * p->residual_pixel_stride + block * 16 : 0;
+    for (int k = 0; k < 16; k++) {
+      float f = acc[n][k] + (r ? r[k] : 0);
+      o[k] = f < 0 ? f * p->negative_slope : f;
+    }
+  }
+}
+
+CLONES void ssat_convolution_f32_run(const ssat_convolution_f32 *p) {
+  for (int32_t y = 0; y < p->output_height; y++)
+    for (int32_t block = 0; block < p->output_channels / 16; block++) {
+      int32_t x = 0;
+      for (; x + 4 <= p->output_width; x += 4) convolve(p, y, x, block, 4);
+      for (; x < p->output_width; x++) convolve(p, y, x, block, 1);
+    }
 }
 
 // A call of memcpy for every pixel would take longer than the copy.

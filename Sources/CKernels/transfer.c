@@ -91,9 +91,11 @@ static void box_rows(const float *input, float *output, int32_t channels, ptrdif
 static const float to_luma_chroma[9] = {0.299f, 0.587f, 0.114f, -0.168736f, -0.331264f, 0.5f, 0.5f, -0.418688f, -0.081312f};
 static const float to_rgb[9] = {1, 0, 1.402f, 1, -0.344136f, -0.714136f, 1, 1.772f, 0};
 
-static void times(const float m[9], const float *v, float *o) {
+INLINE void times(const float m[9], const float *v, float *o) {
   for (int i = 0; i < 3; i++) o[i] = m[i * 3] * v[0] + m[i * 3 + 1] * v[1] + m[i * 3 + 2] * v[2];
 }
+
+enum { CELLS = 64 * 64 };
 
 enum { COLOURS = 18, DIFFERENCE = 3, RELATIVE = 6, SOFT = 9, SKIN_PAINT = 12, LIP_PAINT = 15 };
 
@@ -124,7 +126,7 @@ static void painted_cell(const float *paint, int y, int x, float worn[4]) {
 static const float apart_in_uv = 0.12f;
 
 // UV coordinates between those of four cells, of which some may be off the mesh; false where all are.
-static bool between_uv(const float *uv, place p, float o[2]) {
+INLINE bool between_uv(const float *uv, place p, float o[2]) {
   const float *corners[4] = {uv + (p.y0 * 64 + p.x0) * 2, uv + (p.y0 * 64 + p.x1) * 2, uv + (p.y1 * 64 + p.x0) * 2, uv + (p.y1 * 64 + p.x1) * 2};
   float shares[4] = {(1 - p.fx) * (1 - p.fy), p.fx * (1 - p.fy), (1 - p.fx) * p.fy, p.fx * p.fy}, total = 0, most = 0;
   const float *nearest = uv;
@@ -144,13 +146,18 @@ static bool between_uv(const float *uv, place p, float o[2]) {
 // Rows of a texture: none where there is no mesh, twice as many for eyes and brows as elsewhere. Between these they lie evenly.
 static const float rows_v[4] = {0.15f, 0.27f, 0.43f, 0.85f}, rows_texture[4] = {0, 0.12f / 0.86f, 0.44f / 0.86f, 1};
 
-static float along(const float *from, const float *to, float x) {
-  x = clamped(x, from[0], from[3]);
-  int part = x < from[1] ? 0 : x < from[2] ? 1 : 2;
+INLINE float along_part(const float *from, const float *to, const int part, float x) {
   return to[part] + (x - from[part]) * ((to[part + 1] - to[part]) / (from[part + 1] - from[part]));
 }
 
-float ssat_texture_row(float v) { return along(rows_v, rows_texture, v); }
+// The part is spelled out so that slopes are known when this is compiled.
+INLINE float along(const float *from, const float *to, float x) {
+  x = clamped(x, from[0], from[3]);
+  return x < from[1] ? along_part(from, to, 0, x) : x < from[2] ? along_part(from, to, 1, x) : along_part(from, to, 2, x);
+}
+
+INLINE float texture_row(float v) { return along(rows_v, rows_texture, v); }
+float ssat_texture_row(float v) { return texture_row(v); }
 float ssat_texture_row_in_plane(float row) { return along(rows_texture, rows_v, row); }
 
 void ssat_paint_texture(const float *paint, float *texture) {
@@ -160,13 +167,13 @@ void ssat_paint_texture(const float *paint, float *texture) {
   }
 }
 
-void ssat_lay_paint(const float *texture, const float *uv, float *paint) {
+CLONES void ssat_lay_paint(const float *texture, const float *uv, float *paint) {
   for (int y = 0; y < 128; y++)
     for (int x = 0; x < 128; x++) {
       float *o = paint + (y * 128 + x) * 4, at[2];
       // The middle of a 2x2 block, in cells whose pixels are 4 x + 1.
       if (between_uv(uv, place_of((float)x * 0.5f - 0.125f, (float)y * 0.5f - 0.125f, 64), at))
-        between(texture, 64, 4, place_of(at[0] * 64 - 0.5f, ssat_texture_row(at[1]) * 64 - 0.5f, 64), o);
+        between(texture, 64, 4, place_of(at[0] * 64 - 0.5f, texture_row(at[1]) * 64 - 0.5f, 64), o);
       else
         memset(o, 0, 4 * sizeof(float));
     }
@@ -213,17 +220,17 @@ void ssat_colour_maps(const float *average, const float *warped, const float *pa
 
 static float sigmoid(float x) { return 1 / (1 + expf(-x)); }
 
-// What is interpolated to the picture's size: the gated difference of colour in luma and chroma, the face's shading, the luma around. Padded for vectors.
-enum { WIDE_SHADING = 3, WIDE_AROUND = 4, WIDE = 8 };
+// What is interpolated to the picture's size, a plane of cells each: the gated difference of colour in luma and chroma, the face's shading, the luma around.
+enum { WIDE_SHADING = 3, WIDE_AROUND = 4, WIDE = 5 };
 
+// - `wide`: of this cell in the first of the planes.
 static void gate_colours(const float *gate, const float *colours, float opacity, float around, float skin_luma, float *wide) {
   float difference[3], share = difference_share * (1 - opacity);
-  memset(wide, 0, WIDE * sizeof(float));
   times(to_luma_chroma, colours + DIFFERENCE, difference);
   // To the face as it is with the paint on, and the less the more of it is paint.
-  for (int i = 0; i < 3; i++) wide[i] = share * sigmoid(gate[i]) * (difference[i] - colours[SKIN_PAINT + i]);
-  wide[WIDE_SHADING] = shading_of(around, skin_luma);
-  wide[WIDE_AROUND] = around;
+  for (int i = 0; i < 3; i++) wide[i * CELLS] = share * sigmoid(gate[i]) * (difference[i] - colours[SKIN_PAINT + i]);
+  wide[WIDE_SHADING * CELLS] = shading_of(around, skin_luma);
+  wide[WIDE_AROUND * CELLS] = around;
 }
 
 // Cells that any weighted pixel reads: those with weight and their neighbours.
@@ -238,28 +245,6 @@ static void active_cells(const float *weight, uint8_t active[64 * 64]) {
       for (int v = y ? y - 1 : 0; v <= (y < 63 ? y + 1 : 63); v++)
         for (int u = x ? x - 1 : 0; u <= (x < 63 ? x + 1 : 63); u++) active[v * 64 + u] = 1;
     }
-}
-
-// One pixel: `wide` and the paint interpolated there, its colour in bytes, the head's residual and how much that counts, and how much of it is
-// lips. `follows`: by how much the change follows the pixel's luma and its chroma. Paint hides a part of both, and has grain of its own.
-static void paint_pixel(const float *wide, const float worn[4], const uint8_t *rgb, const float *head, float residual_share, float lip,
-                        const float on_lips[3], float lip_opacity, float *o, float follows[2]) {
-  float own[3] = {(float)rgb[0] / 255, (float)rgb[1] / 255, (float)rgb[2] / 255}, own_luma_chroma[3], sum[3];
-  times(to_luma_chroma, own, own_luma_chroma);
-  float around = wide[WIDE_AROUND] < 0.02f ? 0.02f : wide[WIDE_AROUND];
-  float ratio = own_luma_chroma[0] / around, shown = clamped(ratio, 0.5f, 1.8f), grain = shown - 1;
-  float on_skin = wide[WIDE_SHADING] * (1 + skin_grain * grain), light = 1 + lip_grain * grain;
-  for (int k = 0; k < 3; k++) {
-    float skin = wide[k] + worn[1 + k] * on_skin - worn[0] * own_luma_chroma[k];
-    float lips = on_lips[k] * light - lip_opacity * own_luma_chroma[k];
-    sum[k] = skin + (lips - skin) * lip;
-  }
-  times(to_rgb, sum, o);
-  if (residual_share > 0)  // Elsewhere the head is not computed.
-    for (int k = 0; k < 3; k++) o[k] += head[k * 4] * (1 - lip) * residual_share;
-  float slope = shown == ratio ? 1 / around : 0;
-  float skin_follows = worn[1] * wide[WIDE_SHADING] * skin_grain * slope - worn[0], lips_follow = on_lips[0] * lip_grain * slope - lip_opacity;
-  follows[0] = skin_follows + (lips_follow - skin_follows) * lip, follows[1] = -(worn[0] + (lip_opacity - worn[0]) * lip);
 }
 
 // How much the head's residual counts in a row, at most: the rest of what it draws is in the paint (docs/decisions/0044).
@@ -277,39 +262,96 @@ static void weighted_columns(const float *weight, int *first, int *end) {
   while (*first < *end && weight[*end - 1] == 0) --*end;
 }
 
-// Half-pixel centres: pixel x of 256 lies between cells (x + 2) / 4 - 1 and the next; how near it is to the latter is one of four.
+// A row of pixels, a plane for every value. From a multiple of 4 to another: whole cells.
+enum { ROW = 256 };
+
+typedef struct {
+  float wide[WIDE][ROW], worn[4][ROW], residual[3][ROW];
+} painted_row;
+
+// Half-pixel centres: pixel y of 256 lies between cells (y + 2) / 4 - 1 and the next; how near it is to the latter is one of four.
 static const float nearness[4] = {0.625f, 0.875f, 0.125f, 0.375f};
 
-static int cell_before(int x) { return x < 2 ? 0 : (x + 2) / 4 - 1; }
-static int cell_after(int x) { return (x + 2) / 4 > 63 ? 63 : (x + 2) / 4; }
+static int cell_before(int y) { return y < 2 ? 0 : (y + 2) / 4 - 1; }
+static int cell_after(int y) { return (y + 2) / 4 > 63 ? 63 : (y + 2) / 4; }
 
-// Row y of `wide`, interpolated between rows of cells, for the columns of the picture.
-static void interpolate_row(const float *wide, int y, int first, int end, float *row) {
-  const float *above = wide + cell_before(y) * 64 * WIDE, *below = wide + cell_after(y) * 64 * WIDE;
-  float fy = nearness[y % 4];
-  for (int i = cell_before(first) * WIDE; i < (cell_after(end - 1) + 1) * WIDE; i++) row[i] = above[i] * (1 - fy) + below[i] * fy;
+// Row y of a plane of cells, interpolated.
+INLINE void interpolate_cells(const float *plane, int y, int first, int end, float *o) {
+  const float *above = plane + cell_before(y) * 64, *below = plane + cell_after(y) * 64;
+  float fy = nearness[y % 4], row[64 + 2];  // and one beyond on either side
+  for (int i = 0; i < 64; i++) row[i + 1] = above[i] * (1 - fy) + below[i] * fy;
+  row[0] = row[1], row[65] = row[64];
+  for (int i = first / 4; i < end / 4; i++) {
+    float left = row[i], here = row[i + 1], right = row[i + 2];
+    o[4 * i] = left * (1 - nearness[0]) + here * nearness[0], o[4 * i + 1] = left * (1 - nearness[1]) + here * nearness[1];
+    o[4 * i + 2] = here * (1 - nearness[2]) + right * nearness[2], o[4 * i + 3] = here * (1 - nearness[3]) + right * nearness[3];
+  }
 }
 
-// The same of `paint`: pixel x of 256 lies between blocks (x + 1) / 2 - 1 and the next, a quarter or three from the former.
-static int block_before(int x) { return x < 1 ? 0 : (x + 1) / 2 - 1; }
-static int block_after(int x) { return (x + 1) / 2 > 127 ? 127 : (x + 1) / 2; }
+// The same of `paint`: pixel y of 256 lies between blocks (y + 1) / 2 - 1 and the next, a quarter or three from the former.
+static int block_before(int y) { return y < 1 ? 0 : (y + 1) / 2 - 1; }
+static int block_after(int y) { return (y + 1) / 2 > 127 ? 127 : (y + 1) / 2; }
 static const float block_nearness[2] = {0.75f, 0.25f};
 
-static void interpolate_paint_row(const float *paint, int y, int first, int end, float *row) {
+INLINE void interpolate_paint(const float *paint, int y, int first, int end, float o[4][ROW]) {
   const float *above = paint + block_before(y) * 128 * 4, *below = paint + block_after(y) * 128 * 4;
-  float fy = block_nearness[y % 2];
-  for (int i = block_before(first) * 4; i < (block_after(end - 1) + 1) * 4; i++) row[i] = above[i] * (1 - fy) + below[i] * fy;
+  float fy = block_nearness[y % 2], row[4][128 + 2];
+  for (int i = 0; i < 128; i++)
+    for (int k = 0; k < 4; k++) row[k][i + 1] = above[i * 4 + k] * (1 - fy) + below[i * 4 + k] * fy;
+  for (int k = 0; k < 4; k++) {
+    row[k][0] = row[k][1], row[k][129] = row[k][128];
+    for (int i = first / 2; i < end / 2; i++) {
+      o[k][2 * i] = row[k][i] * (1 - block_nearness[0]) + row[k][i + 1] * block_nearness[0];
+      o[k][2 * i + 1] = row[k][i + 1] * (1 - block_nearness[1]) + row[k][i + 2] * block_nearness[1];
+    }
+  }
+}
+
+// `head`: of row y. Nothing where it does not count: there it is not computed.
+INLINE void find_residual(const float *head, int32_t head_pixel, int y, float share, int first, int end, float o[3][ROW]) {
+  if (share <= 0) return (void)memset(o, 0, 3 * sizeof o[0]);
+  for (int k = 0; k < 3; k++)
+    for (int x = first; x < end; x++) o[k][x] = head[(ptrdiff_t)(x / 2) * head_pixel + k * 4 + y % 2 * 2 + x % 2];
+}
+
+// The change of a row of pixels, R', G' and B' a plane each. `rgb`: their colours in bytes; `lips`: how much of a pixel is lips; `share`: how much the
+// head's residual counts. `follows`: by how much the change follows a pixel's luma and its chroma. Paint hides a part of both, and has grain of its own.
+INLINE void paint_row(const painted_row *r, const uint8_t *rgb, const float *lips, const float on_lips[3], float lip_opacity, float share,
+                      int first, int end, float change[3][ROW], float follows[2][ROW]) {
+  for (int x = first; x < end; x++) {
+    float own[3] = {(float)rgb[3 * x] / 255, (float)rgb[3 * x + 1] / 255, (float)rgb[3 * x + 2] / 255}, own_luma_chroma[3], sum[3], o[3];
+    times(to_luma_chroma, own, own_luma_chroma);
+    float around = r->wide[WIDE_AROUND][x] < 0.02f ? 0.02f : r->wide[WIDE_AROUND][x], shading = r->wide[WIDE_SHADING][x], opacity = r->worn[0][x];
+    float ratio = own_luma_chroma[0] / around, shown = clamped(ratio, 0.5f, 1.8f), grain = shown - 1, lip = lips[x];
+    float on_skin = shading * (1 + skin_grain * grain), light = 1 + lip_grain * grain;
+    for (int k = 0; k < 3; k++) {
+      float skin = r->wide[k][x] + r->worn[1 + k][x] * on_skin - opacity * own_luma_chroma[k];
+      float on_lip = on_lips[k] * light - lip_opacity * own_luma_chroma[k];
+      sum[k] = skin + (on_lip - skin) * lip;
+    }
+    times(to_rgb, sum, o);
+    for (int k = 0; k < 3; k++) change[k][x] = o[k] + r->residual[k][x] * (1 - lip) * share;
+    float slope = shown == ratio ? 1 / around : 0;
+    float skin_follows = r->worn[1][x] * shading * skin_grain * slope - opacity, lips_follow = on_lips[0] * lip_grain * slope - lip_opacity;
+    follows[0][x] = skin_follows + (lips_follow - skin_follows) * lip, follows[1][x] = -(opacity + (lip_opacity - opacity) * lip);
+  }
+}
+
+// Weighs a row and puts its planes side by side. Where there is no weight, what was found is of no meaning.
+INLINE void weigh_row(const float *weight, const int channels, float planes[][ROW], int first, int end, float *o) {
+  for (int x = first; x < end; x++)
+    for (int k = 0; k < channels; k++) o[x * channels + k] = weight[x] == 0 ? 0 : planes[k][x] * weight[x];
 }
 
 static void widen(const float *gate, int32_t gate_row, int32_t gate_pixel, const float *colours, const float *paint, const float *around,
                   float skin_luma, const float *weight, float *wide) {
-  uint8_t active[64 * 64];
+  uint8_t active[CELLS];
   active_cells(weight, active);
-  for (int i = 0; i < 64 * 64; i++) {
+  for (int i = 0; i < CELLS; i++) {
     if (!active[i]) continue;
     float worn[4];
     painted_cell(paint, i / 64, i % 64, worn);
-    gate_colours(gate + (ptrdiff_t)(i / 64) * gate_row + (ptrdiff_t)(i % 64) * gate_pixel, colours + i * COLOURS, worn[0], around[i], skin_luma, wide + i * WIDE);
+    gate_colours(gate + (ptrdiff_t)(i / 64) * gate_row + (ptrdiff_t)(i % 64) * gate_pixel, colours + i * COLOURS, worn[0], around[i], skin_luma, wide + i);
   }
 }
 
@@ -317,32 +359,24 @@ CLONES void ssat_assemble_change(const float *gate, int32_t gate_row, int32_t ga
                                  int32_t head_pixel, const float *colours, const float *paint, const float *around, const uint8_t *rgb,
                                  const ssat_regions *regions, const float *lips_mask, const float *weight, float *wide, float *change,
                                  float *follows) {
-  float on_lips[3], *row = wide + 64 * 64 * WIDE, *paint_row = row + 64 * WIDE;
+  float on_lips[3], planes[3][ROW], following[2][ROW];
+  painted_row row;
   times(to_luma_chroma, regions->lip_paint + 1, on_lips);
   widen(gate, gate_row, gate_pixel, colours, paint, around, regions->skin_luma, weight, wide);
   memset(change, 0, (size_t)256 * 256 * 3 * sizeof(float));
   if (follows) memset(follows, 0, (size_t)256 * 256 * 2 * sizeof(float));
   for (int y = 0; y < 256; y++) {
-    int first, end;
-    weighted_columns(weight + y * 256, &first, &end);
+    int first, end, i = y * 256;
+    weighted_columns(weight + i, &first, &end);
     if (first == end) continue;
-    interpolate_row(wide, y, first, end, row);
-    interpolate_paint_row(paint, y, first, end, paint_row);
+    first &= ~3, end = (end + 3) & ~3;
     float share = residual_share(regions, y);
-    for (int x = first; x < end; x++) {
-      int i = y * 256 + x;
-      if (weight[i] == 0) continue;
-      const float *left = row + cell_before(x) * WIDE, *right = row + cell_after(x) * WIDE;
-      const float *residual = head + (ptrdiff_t)(y / 2) * head_row + (ptrdiff_t)(x / 2) * head_pixel + (y % 2) * 2 + x % 2;
-      const float *left_paint = paint_row + block_before(x) * 4, *right_paint = paint_row + block_after(x) * 4;
-      float fx = nearness[x % 4], px = block_nearness[x % 2], here[WIDE], worn[4], *o = change + i * 3;
-      for (int k = 0; k < WIDE; k++) here[k] = left[k] * (1 - fx) + right[k] * fx;
-      for (int k = 0; k < 4; k++) worn[k] = left_paint[k] * (1 - px) + right_paint[k] * px;
-      float by[2];
-      paint_pixel(here, worn, rgb + i * 3, residual, share, lips_mask[i], on_lips, regions->lip_paint[0], o, by);
-      for (int k = 0; k < 3; k++) o[k] *= weight[i];
-      if (follows) follows[i * 2] = by[0] * weight[i], follows[i * 2 + 1] = by[1] * weight[i];
-    }
+    for (int k = 0; k < WIDE; k++) interpolate_cells(wide + k * CELLS, y, first, end, row.wide[k]);
+    interpolate_paint(paint, y, first, end, row.worn);
+    find_residual(head + (ptrdiff_t)(y / 2) * head_row, head_pixel, y, share, first, end, row.residual);
+    paint_row(&row, rgb + 3 * i, lips_mask + i, on_lips, regions->lip_paint[0], share, first, end, planes, following);
+    weigh_row(weight + i, 3, planes, first, end, change + 3 * i);
+    if (follows) weigh_row(weight + i, 2, following, first, end, follows + 2 * i);
   }
 }
 

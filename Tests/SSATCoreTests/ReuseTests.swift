@@ -34,10 +34,10 @@ import Testing
         return filter
     }
 
-    @Test func aStillFaceIsPredictedForEveryNinthFrame() throws {
+    @Test func aStillFaceIsPredictedForEveryThirteenthFrame() throws {
         let filter = try filter()
-        let reused = (0..<20).map { show(filter, $0).reused }
-        #expect(reused == (0..<20).map { [$0 % 9 != 0] })
+        let reused = (0..<28).map { show(filter, $0).reused }
+        #expect(reused == (0..<28).map { [$0 % 13 != 0] })
     }
 
     @Test func everyFrameOnRequest() throws {
@@ -56,11 +56,11 @@ import Testing
     /// Skin tone goes beyond the mesh, to ears and neck, which are not parsed without it.
     @Test func skinToneIsNotLaidOnWhatWasParsedInPart() throws {
         let filter = try filter()
-        let before = (0..<11).map { show(filter, $0).reused }
-        #expect(before[9] == [false] && before[10] == [true])
+        let before = (0..<15).map { show(filter, $0).reused }
+        #expect(before[13] == [false] && before[14] == [true])
         filter.recipe.tone = 1
-        #expect(show(filter, 11).reused == [false])
-        #expect(show(filter, 12).reused == [true])
+        #expect(show(filter, 15).reused == [false])
+        #expect(show(filter, 16).reused == [true])
     }
 
     @Test func whatCoversTheFaceIsSeenAtOnce() throws {

@@ -61,7 +61,7 @@ enum { SSAT_SMOOTH_SCRATCH = 7 * 256 * 256 + 3 * 66 * 66 };
 /// rises from `calm` to 1 with the difference of the two crops, and to 0.8 where over a few cells most of the change has come or gone. What is
 /// previous to a pixel is what was, bilinearly, where `back` leads: 64x64x2, from where a cell is to where it was, in cells. The crop, in
 /// 0..1, is averaged alike in `mean`; by how much its luma and its chroma are now apart from that goes into `change`, times `follows`, 256x256x2
-/// (docs/decisions/0039). All histories are updated. 256x256x3 elsewhere, but 256x256x4 in `previous_crop`: R'G'B' and a byte that is left alone.
+/// (docs/decisions/0039). All histories are updated. 256x256x3 elsewhere, but 256x256x4 in `previous_crop`: R'G'B' and a 0.
 /// `scratch`: SSAT_SMOOTH_SCRATCH values.
 void ssat_smooth_change(float *change, float *previous_change, const uint8_t *crop, uint8_t *previous_crop, const float *follows,
                         float *mean, const float *back, float calm, float *scratch);

@@ -61,7 +61,7 @@ void ssat_paint_texture(const float *paint, float *texture);
 /// `uv` 64x64x2, where the crop's pixels 4 x + 1 lie, negative off the mesh.
 void ssat_lay_paint(const float *texture, const float *uv, float *paint);
 
-enum { SSAT_ASSEMBLE_SCRATCH = 65 * 64 * 8 + 128 * 4 };
+enum { SSAT_ASSEMBLE_SCRATCH = 5 * 64 * 64 };
 
 /// Assembles the predicted change, 256x256x3 in units of full scale. In luma and chroma, gates are sigmoid(gate), maps of 64x64
 /// are interpolated bilinearly, s is the source's own colour and g its grain, luma / luma around - 1 in -0.5..0.8:
@@ -71,7 +71,7 @@ enum { SSAT_ASSEMBLE_SCRATCH = 65 * 64 * 8 + 128 * 4 };
 ///   change = (skin + (lips - skin) * lips_mask, back in R'G'B', + pixel_shuffle(head, 2) around the eyes) * weight
 /// `gate` 64x64x3 and `head` 128x128x12, which is read in the rows around the eyes only, are f32 maps with the given strides; `colours`, `paint` and `around` as for
 /// `ssat_colour_maps`; `rgb` 256x256x3, the crop; `lips_mask` and `weight` 256x256, 0..1. `wide` is scratch of SSAT_ASSEMBLE_SCRATCH
-/// floats that hold finite numbers. `follows` 256x256x2, or NULL: by how much the change follows the pixel's own luma, and its chroma, from
+/// floats. `follows` 256x256x2, or NULL: by how much the change follows the pixel's own luma, and its chroma, from
 /// about -1 where paint hides it to 0.
 void ssat_assemble_change(const float *gate, int32_t gate_row, int32_t gate_pixel, const float *head, int32_t head_row,
                           int32_t head_pixel, const float *colours, const float *paint, const float *around, const uint8_t *rgb,

@@ -41,21 +41,20 @@ public struct FrameView {
     public var width: Int { Int(raw.width) }
     public var height: Int { Int(raw.height) }
 
-    /// Cuts a `size` x `size` crop as interleaved R'G'B' bytes; edges repeat outside the frame. A team shares the rows.
-    func sample(_ cropToFrame: Similarity, size: Int, into rgb: UnsafeMutablePointer<UInt8>, team: WorkerTeam? = nil) {
-        let job = Cut(frame: raw, similarity: cropToFrame.raw, size: size, rgb: rgb, members: team?.count ?? 1)
+    /// Cuts a `size` x `size` crop as interleaved R'G'B' bytes, or some of its rows; edges repeat outside the frame. A team shares the rows.
+    func sample(_ cropToFrame: Similarity, size: Int, rows: Range<Int>? = nil, into rgb: UnsafeMutablePointer<UInt8>, team: WorkerTeam? = nil) {
+        let job = Cut(frame: raw, similarity: cropToFrame.raw, size: size, rows: rows ?? 0..<size, rgb: rgb, members: team?.count ?? 1)
         guard let team else { return job.cut(0) }
         withUnsafePointer(to: job) { job in team.run(job) { context, member in context.assumingMemoryBound(to: Cut.self).pointee.cut(member) } }
     }
 
     private struct Cut {
-        let frame: ssat_frame, similarity: ssat_similarity, size: Int, rgb: UnsafeMutablePointer<UInt8>, members: Int
+        let frame: ssat_frame, similarity: ssat_similarity, size: Int, rows: Range<Int>, rgb: UnsafeMutablePointer<UInt8>, members: Int
 
         func cut(_ member: Int) {
+            let first = rows.lowerBound + rows.count * member / members, end = rows.lowerBound + rows.count * (member + 1) / members
             withUnsafePointer(to: frame) { f in
-                withUnsafePointer(to: similarity) {
-                    ssat_sample_crop(f, $0, Int32(size), Int32(size * member / members), Int32(size * (member + 1) / members), rgb)
-                }
+                withUnsafePointer(to: similarity) { ssat_sample_crop(f, $0, Int32(size), Int32(first), Int32(end), rgb) }
             }
         }
     }

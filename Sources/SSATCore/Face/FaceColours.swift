@@ -19,7 +19,7 @@ package struct FaceColours: Sendable, Equatable {
     ///   - classes: 256x256 `FaceClass` values.
     static func measure(crop: UnsafePointer<UInt8>, average: [Float], classes: UnsafePointer<UInt8>) -> FaceColours {
         var sum = SIMD3<Int>(repeating: 0), count = 0
-        for i in 0..<256 * 256 where FaceClass.isLip(classes[i]) {
+        FaceClass.forEachLip(in: classes) { i in
             sum &+= SIMD3(Int(crop[i * 3]), Int(crop[i * 3 + 1]), Int(crop[i * 3 + 2]))
             count += 1
         }

@@ -303,8 +303,8 @@ final class FaceTracker: @unchecked Sendable {
         let toFrame = Similarity(
             a: scale, b: 0, tx: (Float(frame.width) - 320 * scale) / 2 + 0.5 * scale - 0.5,
             ty: (Float(frame.height) - 320 * scale) / 2 + 0.5 * scale - 0.5)
-        scratchPicture.withUnsafeMutableBufferPointer { frame.sample(toFrame, size: 320, into: $0.baseAddress!, team: team) }
         let top = max(Int((Float(320) - Float(frame.height) / scale) / 2), 0)
+        scratchPicture.withUnsafeMutableBufferPointer { frame.sample(toFrame, size: 320, rows: top..<320 - top, into: $0.baseAddress!, team: team) }
         let left = max(Int((Float(320) - Float(frame.width) / scale) / 2), 0)
         // Grey bars: the repeated edge could look like anything.
         for y in 0..<320 {
