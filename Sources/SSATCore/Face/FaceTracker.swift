@@ -219,7 +219,7 @@ final class FaceTracker: @unchecked Sendable {
         return Track(id: nextID, landmarks: landmarks, time: time)
     }
 
-    /// Landmarks and presence of the crop at `cropToFrame`; once more on a better crop when the face has moved far in it.
+    /// Landmarks, refined where there may be a face, and presence of the crop at `cropToFrame`; once more on a better crop when the face has moved far in it.
     private func look(_ frame: FrameView, at cropToFrame: Similarity, into view: FaceView, again: Bool) -> Bool {
         view.cropToFrame = cropToFrame
         view.crop.withUnsafeMutableBufferPointer { frame.sample(cropToFrame, size: 256, into: $0.baseAddress!, team: team) }
@@ -237,7 +237,12 @@ final class FaceTracker: @unchecked Sendable {
                 return look(frame, at: composed, into: view, again: false)
             }
         }
-        refiner.refine(&view.landmarks, seen: mesh.landmarks, crop: view.crop)
+        // What is no face has no eyes to look at more closely.
+        if mesh.presence > Self.leastPresence.first {
+            refiner.refine(&view.landmarks, seen: mesh.landmarks, crop: view.crop)
+        } else {
+            view.landmarks.withUnsafeMutableBufferPointer { _ = $0.update(fromContentsOf: mesh.landmarks) }
+        }
         return true
     }
 
