@@ -60,6 +60,8 @@ final class FaceTracker: @unchecked Sendable {
     private let smallestFace: Float = 24
     /// Below this at the first look, it is no face, or one that is looked at the wrong way round; and the same for what was refused before.
     private static let leastPresence: (first: Float, again: Float) = (0.05, 0.5)
+    /// Below this it is no face by however little the crop is off.
+    private static let hopelessPresence: Float = 0.002
 
     /// - Parameter pool: where the views of `update` come from. Give them back.
     init(precision: Precision, policy: FacePolicy, pool: FaceViewPool, team: WorkerTeam? = nil) throws {
@@ -225,7 +227,7 @@ final class FaceTracker: @unchecked Sendable {
         view.crop.withUnsafeMutableBufferPointer { frame.sample(cropToFrame, size: 256, into: $0.baseAddress!, team: team) }
         mesh.look(at: view.crop)
         view.presence = mesh.presence
-        if again {
+        if again, mesh.presence > Self.hopelessPresence {
             let better = Alignment.frameToCrop(mesh.landmarks)
             let moved = better.apply(SIMD2(128, 128)) - SIMD2(128, 128)
             if (moved * moved).sum().squareRoot() > 14 || abs(better.scale - 1) > 0.12 || abs(better.b) > 0.14 {

@@ -78,11 +78,23 @@ package final class MeshRasterizer: @unchecked Sendable {
             keys[t] = depth[i] + depth[j] + depth[k] - (turn > 0 ? 0 : 1000)
         }
         order.sortInPlace { keys[$0] < keys[$1] }
-        for i in 0..<64 * 64 { uv[i] = SIMD2(-1, -1) }
-        for t in order { draw(mesh.triangles[t], landmarks) }
+        landmarks.withUnsafeBufferPointer { landmarks in
+            self.before.withUnsafeBufferPointer { before in
+                uv.withUnsafeMutableBufferPointer { uv in
+                    origins.withUnsafeMutableBufferPointer { origins in
+                        for i in 0..<64 * 64 { uv[i] = SIMD2(-1, -1) }
+                        for t in order { Self.draw(mesh.triangles[t], landmarks, mesh.uv, before, uv: uv, origins: origins) }
+                    }
+                }
+            }
+        }
     }
 
-    private func draw(_ triangle: (Int, Int, Int), _ landmarks: [SIMD2<Float>]) {
+    /// - Parameters: as `rasterize` and its results have them, by landmark and by cell.
+    private static func draw(
+        _ triangle: (Int, Int, Int), _ landmarks: UnsafeBufferPointer<SIMD2<Float>>, _ meshUV: [SIMD2<Float>], _ before: UnsafeBufferPointer<SIMD4<Float>>,
+        uv: UnsafeMutableBufferPointer<SIMD2<Float>>, origins: UnsafeMutableBufferPointer<SIMD4<Float>>
+    ) {
         // In cells: crop pixel 4 j + 1 is cell j.
         let a = (landmarks[triangle.0] - 1) / 4, b = (landmarks[triangle.1] - 1) / 4, c = (landmarks[triangle.2] - 1) / 4
         let area = (b.x - a.x) * (c.y - a.y) - (b.y - a.y) * (c.x - a.x)
@@ -98,7 +110,7 @@ package final class MeshRasterizer: @unchecked Sendable {
                 let w2 = ((b.x - a.x) * (p.y - a.y) - (b.y - a.y) * (p.x - a.x)) / area
                 let w0 = 1 - w1 - w2
                 if w0 < -slack || w1 < -slack || w2 < -slack { continue }
-                let value = mesh.uv[triangle.0] * w0 + mesh.uv[triangle.1] * w1 + mesh.uv[triangle.2] * w2
+                let value = meshUV[triangle.0] * w0 + meshUV[triangle.1] * w1 + meshUV[triangle.2] * w2
                 uv[y * 64 + x] = pointwiseMin(pointwiseMax(value, SIMD2(0, 0)), SIMD2(1, 1))
                 origins[y * 64 + x] = before[triangle.0] * w0 + before[triangle.1] * w1 + before[triangle.2] * w2
             }

@@ -48,16 +48,22 @@ final class ChangeAssembler {
 
     /// A pixel wider than the parsing has them, softened: it finds them a little too narrow, and a bare rim shows more than one painted over.
     private func markLips(_ classes: UnsafePointer<UInt8>) {
-        for i in lipsMask.indices { lipsMask[i] = 0 }
-        FaceClass.forEachPixel(nearLipsOf: classes) { lipsMask[$0] = 1 }
+        lipsMask.withUnsafeMutableBufferPointer { mask in
+            mask.update(repeating: 0)
+            FaceClass.forEachPixel(nearLipsOf: classes) { mask[$0] = 1 }
+        }
         soften(&lipsMask, &maskScratch, passes: 1)
-        for cell in lipsShare.indices {
-            let corner = cell / 64 * 4 * Self.size + cell % 64 * 4
-            var sum: Float = 0
-            for y in 0..<4 {
-                for x in 0..<4 { sum += lipsMask[corner + y * Self.size + x] }
+        lipsMask.withUnsafeBufferPointer { mask in
+            lipsShare.withUnsafeMutableBufferPointer { share in
+                for cell in share.indices {
+                    let corner = cell / 64 * 4 * Self.size + cell % 64 * 4
+                    var sum: Float = 0
+                    for y in 0..<4 {
+                        for x in 0..<4 { sum += mask[corner + y * Self.size + x] }
+                    }
+                    share[cell] = sum / 16
+                }
             }
-            lipsShare[cell] = sum / 16
         }
     }
 
