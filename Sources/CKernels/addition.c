@@ -1,3 +1,4 @@
+// Changes of a crop added to the frame that it was cut from.
 #include "CKernelsPicture.h"
 
 #include <math.h>

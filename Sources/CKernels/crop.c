@@ -1,3 +1,4 @@
+// Crops of frames in R'G'B' bytes, and what crops cover copied from frame to frame.
 #include "CKernelsPicture.h"
 
 #include <math.h>

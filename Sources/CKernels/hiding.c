@@ -1,3 +1,4 @@
+// Frames made unrecognizable.
 #include "CKernelsPicture.h"
 
 #include "sampling.h"

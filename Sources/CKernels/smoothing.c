@@ -1,3 +1,4 @@
+// Changes averaged over time, along the motion of the face.
 #include "CKernelsPicture.h"
 
 #include <math.h>

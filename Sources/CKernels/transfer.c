@@ -95,7 +95,7 @@ INLINE void times(const float m[9], const float *v, float *o) {
   for (int i = 0; i < 3; i++) o[i] = m[i * 3] * v[0] + m[i * 3 + 1] * v[1] + m[i * 3 + 2] * v[2];
 }
 
-enum { CELLS = 64 * 64 };
+enum { CELLS = 64 * 64 };  // of a map of a face
 
 enum { COLOURS = 18, DIFFERENCE = 3, RELATIVE = 6, SOFT = 9, SKIN_PAINT = 12, LIP_PAINT = 15 };
 
