@@ -91,7 +91,8 @@ INLINE void sum_change(change_map m, const int32_t channels, const ssat_similari
         for (int32_t i = 0; i < count; i++) add_change_at(m, channels, cx[i], cy[i], sum + i);
       }
     }
-  for (int32_t c = 0; c < channels && channels == 2; c++)
+  if (channels == 1) return;
+  for (int32_t c = 0; c < 2; c++)
     for (int32_t i = 0; i < count; i++) sum[c * STRETCH + i] += both[i][c] + both[i][c + 2];
 }
 
@@ -164,10 +165,10 @@ typedef struct {
   int32_t low, high;
   ptrdiff_t step;
   float share;  // of the sum of a sample's places
-} levels_of;
+} sample_format;
 
 // - `at`: where the samples were in what was shown before, or NULL.
-INLINE void add_stretch(const ssat_frame *f, int p, int32_t x, int32_t y, int32_t count, const float *sum, const levels_of *format, int deep,
+INLINE void add_stretch(const ssat_frame *f, int p, int32_t x, int32_t y, int32_t count, const float *sum, const sample_format *format, int deep,
                         const ssat_shown *shown, const places *at) {
   int32_t levels[STRETCH];
   uint8_t *o = f->plane[p] + (ptrdiff_t)y * f->stride[p] + x * format->step;
@@ -192,7 +193,7 @@ INLINE void add_area(const ssat_frame *f, int p, const ssat_similarity *to_crop,
   float ox = p && f->centred_x ? 0.5f : 0, oy = p && f->centred_y ? 0.5f : 0;
   float step = (float)(1 << sx), spread_x = (float)(1 << sx) / n, spread_y = (float)(1 << sy) / n, sum[2 * STRETCH];
   int32_t shift = f->depth - 8, top = (1 << f->depth) - 1;
-  const levels_of format = {
+  const sample_format format = {
     .low = f->full_range ? 0 : 16 << shift, .high = f->full_range ? top : (p ? 240 : 235) << shift,
     .step = (p ? f->chroma_step : 1) * (deep ? 2 : 1), .share = 1 / (float)(n * n)};
   for (int32_t x = r.x0; x < r.x1; x += STRETCH) {
@@ -205,10 +206,9 @@ INLINE void add_area(const ssat_frame *f, int p, const ssat_similarity *to_crop,
       if (shown) {
         // Rows of nodes are those of the frame, whatever share of it this is.
         int32_t row = y - y % NODE;
-        if (y == r.y0 || y == row) {
-          find_nodes(shown, p, to_crop, left, step, (float)(row << sy) + oy, &above);
-          find_nodes(shown, p, to_crop, left, step, (float)((row + NODE) << sy) + oy, &below);
-        }
+        if (y == r.y0) find_nodes(shown, p, to_crop, left, step, (float)(row << sy) + oy, &above);
+        else if (y == row) above = below;
+        if (y == r.y0 || y == row) find_nodes(shown, p, to_crop, left, step, (float)((row + NODE) << sy) + oy, &below);
         find_shown(shown, p, &above, &below, (float)(y - row) / NODE, count, &at);
       }
       for (int32_t c = 0; c < channels; c++) add_stretch(f, p + c, x, y, count, sum + c * STRETCH, &format, deep, shown, shown ? &at : NULL);
@@ -221,7 +221,6 @@ INLINE void add_map(const ssat_frame *f, int p, const ssat_similarity *to_crop, 
   int n = (int)ceilf(reach - 0.3f);
   n = n < 1 ? 1 : n > 8 ? 8 : n;
   if (f->depth > 8) return add_area(f, p, to_crop, m, channels, r, n, 1, NULL);
-  if (!shown) return add_area(f, p, to_crop, m, channels, r, n, 0, NULL);
   if (n == 1) return add_area(f, p, to_crop, m, channels, r, 1, 0, shown);
   add_area(f, p, to_crop, m, channels, r, n, 0, shown);
 }

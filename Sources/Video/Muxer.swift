@@ -10,7 +10,8 @@ public final class Muxer: @unchecked Sendable {
     private let path: String
     private let partPath: String
     private let lock = NSLock()
-    private var finished = false
+    /// Whether all is written, or removed.
+    private var ended = false
     private var headerWritten = false
     /// Whether the part file is ours.
     private var opened = false
@@ -274,7 +275,7 @@ public final class Muxer: @unchecked Sendable {
         guard headerWritten else { throw VideoError.unwritable(path, "nothing to write") }
         try checkWrite(av_write_trailer(context))
         if context.pointee.pb != nil { try checkWrite(avio_closep(&context.pointee.pb)) }
-        finished = true
+        ended = true
         if partPath != path, rename(partPath, path) != 0 {
             unlink(partPath)
             throw VideoError.unwritable(path, "cannot be renamed into place")
@@ -286,8 +287,8 @@ public final class Muxer: @unchecked Sendable {
     func discard() {
         lock.lock()
         defer { lock.unlock() }
-        guard !finished else { return }
-        finished = true
+        guard !ended else { return }
+        ended = true
         if context.pointee.pb != nil { avio_closep(&context.pointee.pb) }
         if opened, partPath != path { unlink(partPath) }
     }

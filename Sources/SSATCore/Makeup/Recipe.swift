@@ -83,7 +83,7 @@ public struct Recipe: Sendable, Equatable {
         }
     }
 
-    /// The lips, and the pixels beside them, which take the lips' makeup too (`SSAT.markLips`). It stays within two cells of the lips of
+    /// The lips, and the pixels beside them, which take the lips' makeup too (`ChangeAssembler.markLips`). It stays within two cells of the lips of
     /// the mesh.
     private func weighLips(_ weight: inout [Float], _ view: FaceView, _ zones: FaceZones, _ scratch: inout [Float]) {
         withNearness(&scratch, passes: 2) { zones.isLip(view.uv[$0]) } body: { near in
