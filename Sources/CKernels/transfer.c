@@ -99,8 +99,8 @@ enum { CELLS = 64 * 64 };  // of a map of a face
 
 enum { COLOURS = 18, DIFFERENCE = 3, RELATIVE = 6, SOFT = 9, SKIN_PAINT = 12, LIP_PAINT = 15 };
 
-// How far the face's own light shows on paint: its grain (on skin, on lips), its shading (on skin).
-static const float skin_grain = 0.7f, lip_grain = 0.9f, skin_shading = 0.5f;
+// How far the face's own light shows on paint: its grain (on skin; on lips `ssat_lip_grain`), its shading (on skin).
+static const float skin_grain = 0.7f, skin_shading = 0.5f;
 // How much of what its gates let through of the difference of colour comes about where nothing is known to be paint (docs/decisions/0040).
 static const float difference_share = 1.8f;
 
@@ -316,14 +316,17 @@ INLINE void find_residual(const float *head, int32_t head_pixel, int y, float sh
 
 // The change of a row of pixels, R', G' and B' a plane each. `rgb`: their colours in bytes; `lips`: how much of a pixel is lips; `share`: how much the
 // head's residual counts. `follows`: by how much the change follows a pixel's luma and its chroma. Paint hides a part of both, and has grain of its own.
-INLINE void paint_row(const painted_row *r, const uint8_t *rgb, const float *lips, const float on_lips[3], float lip_opacity, float share,
+// Lips end with their own grain, not with that of the brighter skin beside them, on which they would seem to glow.
+INLINE void paint_row(const painted_row *r, const uint8_t *rgb, const float *lips, const float on_lips[3], const ssat_regions *regions, float share,
                       int first, int end, float change[3][ROW], float follows[2][ROW]) {
+  float lip_opacity = regions->lip_paint[0], mean_grain = regions->lip_grain - 1;
   for (int x = first; x < end; x++) {
     float own[3] = {(float)rgb[3 * x] / 255, (float)rgb[3 * x + 1] / 255, (float)rgb[3 * x + 2] / 255}, own_luma_chroma[3], sum[3], o[3];
     times(to_luma_chroma, own, own_luma_chroma);
     float around = r->wide[WIDE_AROUND][x] < 0.02f ? 0.02f : r->wide[WIDE_AROUND][x], shading = r->wide[WIDE_SHADING][x], opacity = r->worn[0][x];
     float ratio = own_luma_chroma[0] / around, shown = clamped(ratio, 0.5f, 1.8f), grain = shown - 1, lip = lips[x];
-    float on_skin = shading * (1 + skin_grain * grain), light = 1 + lip_grain * grain;
+    float inner = clamped(2 * lip - 1, 0, 1), on_skin = shading * (1 + skin_grain * grain);
+    float light = 1 + ssat_lip_grain * (mean_grain + (grain - mean_grain) * inner);
     for (int k = 0; k < 3; k++) {
       float skin = r->wide[k][x] + r->worn[1 + k][x] * on_skin - opacity * own_luma_chroma[k];
       float on_lip = on_lips[k] * light - lip_opacity * own_luma_chroma[k];
@@ -332,7 +335,8 @@ INLINE void paint_row(const painted_row *r, const uint8_t *rgb, const float *lip
     times(to_rgb, sum, o);
     for (int k = 0; k < 3; k++) change[k][x] = o[k] + r->residual[k][x] * (1 - lip) * share;
     float slope = shown == ratio ? 1 / around : 0;
-    float skin_follows = r->worn[1][x] * shading * skin_grain * slope - opacity, lips_follow = on_lips[0] * lip_grain * slope - lip_opacity;
+    float skin_follows = r->worn[1][x] * shading * skin_grain * slope - opacity;
+    float lips_follow = on_lips[0] * ssat_lip_grain * inner * slope - lip_opacity;
     follows[0][x] = skin_follows + (lips_follow - skin_follows) * lip, follows[1][x] = -(opacity + (lip_opacity - opacity) * lip);
   }
 }
@@ -374,7 +378,7 @@ CLONES void ssat_assemble_change(const float *gate, int32_t gate_row, int32_t ga
     for (int k = 0; k < WIDE; k++) interpolate_cells(wide + k * CELLS, y, first, end, row.wide[k]);
     interpolate_paint(paint, y, first, end, row.worn);
     find_residual(head + (ptrdiff_t)(y / 2) * head_row, head_pixel, y, share, first, end, row.residual);
-    paint_row(&row, rgb + 3 * i, lips_mask + i, on_lips, regions->lip_paint[0], share, first, end, planes, following);
+    paint_row(&row, rgb + 3 * i, lips_mask + i, on_lips, regions, share, first, end, planes, following);
     weigh_row(weight + i, 3, planes, first, end, change + 3 * i);
     if (follows) weigh_row(weight + i, 2, following, first, end, follows + 2 * i);
   }

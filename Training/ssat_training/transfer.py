@@ -4,13 +4,14 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
-from .networks.ssat_live import Regions, around_eyes, light_of, softened, with_found
+from .networks.ssat_live import LIP_GRAIN, LUMA_CHROMA, Regions, around_eyes, change_basis, light_of, softened, with_found
 from .networks.two_input import TwoInput
 
 # Of a batch, what PaintEstimator found on the faces of its pairs (`seen_pairs`).
 FOUND = ("own_a", "own_b", "worn_a", "worn_b", "lips_a", "lips_b")
 FEWEST_LIP_PIXELS = 60
-SEEN_LIP_COLOUR = 0.45  # share of the lips' mean colour, as seen, in the colour of their paint: what is seen is surer than what is believed
+SEEN_LIP_COLOUR = 0.2  # share of the lips' mean colour, as seen, in the colour of their paint: what is seen is surer than what is believed
+LEAST_LIP_LIGHT = 0.88  # teeth that show beside lips are bright, and do not make them darker than that on the mean
 # Classes that take makeup: skin, nose, brows, lips. Correspondence runs between these positions only.
 MAKEUP_CLASSES = torch.tensor([0, 1, 1, 0, 1, 0, 0, 1, 1, 0.0]).view(1, 10, 1, 1)
 
@@ -67,12 +68,20 @@ def lip_paint(lips, parsing64):
     return (lips * share).sum((2, 3), keepdim=True) / share.sum((2, 3), keepdim=True).clamp_min(1e-3)
 
 
-def worn_on_lips(paint, seen, own):
-    """Opacity and paint of the other's lips for those of a face, n x 4 x 1 x 1; `seen` and `own`: mean colours of both, in [-1, 1]. What the
-    paint does not hide of the other's lips comes along as a shift of colour: a photographed look is the whole lip."""
-    opacity, seen, own = paint[:, :1], (seen + 1) / 2, (own + 1) / 2
+def worn_on_lips(paint, seen, own, grain):
+    """Opacity and paint of the other's lips for those of a face, n x 4 x 1 x 1; `seen` and `own`: mean colours of both, in [-1, 1]; `grain`: mean of
+    the face's lips (`grain_of_lips`). Where little of the other's lips is known to be paint, all of their colour comes along as a shift, whatever the
+    light on these lips takes of it: a photographed look is the whole lip. Where paint is known, what it does not hide is the other's own lips, and
+    less of them comes along (docs/decisions/0047)."""
+    opacity, seen, own, light = paint[:, :1], (seen + 1) / 2, (own + 1) / 2, 1 + LIP_GRAIN * (grain - 1)
     colour = paint[:, 1:] + SEEN_LIP_COLOUR * (opacity * seen - paint[:, 1:])
-    return torch.cat([opacity, colour + (1 - opacity) * (seen - own)], 1)
+    return torch.cat([opacity, colour * (LEAST_LIP_LIGHT / light).clamp_min(1) + (1 - opacity) ** 2 * (seen - own) / light], 1)
+
+
+def grain_of_lips(own, light, lips):
+    """By how much the lips are darker or lighter than what is around them, n x 1 x 1 x 1. `own`: their mean colour in [-1, 1]; `lips`: n x 1 x 64 x 64."""
+    around = (light.around * lips).sum((2, 3), keepdim=True) / lips.sum((2, 3), keepdim=True).clamp_min(1e-3)
+    return (change_basis((own + 1) / 2, LUMA_CHROMA[:1]) / around.clamp_min(0.02)).clamp(0.5, 1.8)
 
 
 def regions(own, own_parsing, own_uv, other, other_parsing, other_lips, positions, worn=None):
@@ -80,10 +89,12 @@ def regions(own, own_parsing, own_uv, other, other_parsing, other_lips, position
     `worn`: as `Regions`."""
     own64, other64 = F.avg_pool2d(own_parsing, 4), F.avg_pool2d(other_parsing, 4)
     skin = skin_colour(own, own64)
-    paint = lip_paint(other_lips, other64)
-    lips = worn_on_lips(paint, lip_colour(other, other_parsing), lip_colour(own, own_parsing)) * lips_shown(own_parsing) * lips_shown(other_parsing)
-    light = light_of((own + 1) / 2, (skin + 1) / 2)
-    return Regions(skin_colour(other, other64) - skin, lips, skin_cells(own64, positions), lips_mask(own_parsing), light, around_eyes(own_uv), worn)
+    light, mask = light_of((own + 1) / 2, (skin + 1) / 2), lips_mask(own_parsing)
+    own_lips = lip_colour(own, own_parsing)
+    grain = grain_of_lips(own_lips, light, F.avg_pool2d(mask, 4))
+    lips = worn_on_lips(lip_paint(other_lips, other64), lip_colour(other, other_parsing), own_lips, grain)
+    lips = lips * lips_shown(own_parsing) * lips_shown(other_parsing)
+    return Regions(skin_colour(other, other64) - skin, lips, grain, skin_cells(own64, positions), mask, light, around_eyes(own_uv), worn)
 
 
 def lips_mask(parsing):

@@ -69,7 +69,7 @@ extension Complexion {
     var values: [Float] { [middle, byHeight, byHeightSquared, bySideSquared].flatMap { [$0.x, $0.y, $0.z] } + [top, bottom, side] }
 
     /// - Parameter values: `valueCount` of them.
-    init(values v: [Float]) {
+    package init(values v: [Float]) {
         func colour(_ i: Int) -> SIMD3<Float> { SIMD3(v[i], v[i + 1], v[i + 2]) }
         self.init(
             middle: colour(0), byHeight: colour(3), byHeightSquared: colour(6), bySideSquared: colour(9), top: v[12], bottom: v[13], side: v[14])

@@ -1,17 +1,25 @@
 /// What a face is like as a whole, as measured on its aligned crop.
 package struct FaceColours: Sendable, Equatable {
     /// Mean colour of the skin, R'G'B' in [-1, 1].
-    package var skin = SIMD3<Float>(repeating: 0)
+    package var skin: SIMD3<Float>
     /// Mean colour of the lips, R'G'B' in 0...1; nothing where none show.
-    package var lips = SIMD3<Float>(repeating: 0)
+    package var lips: SIMD3<Float>
     /// 1 where enough of the lips shows, 0 where not; between them while that changes.
-    package var lipsShown: Float = 0
+    package var lipsShown: Float
+
+    package init(skin: SIMD3<Float> = .zero, lips: SIMD3<Float> = .zero, lipsShown: Float = 0) {
+        (self.skin, self.lips, self.lipsShown) = (skin, lips, lipsShown)
+    }
 
     /// Fewer pixels of the crop than this are no lips.
     private static let fewestLipPixels = 60
 
     /// Luma of the skin, 0...1.
-    var skinLuma: Float { (skin.x * 0.299 + skin.y * 0.587 + skin.z * 0.114 + 1) / 2 }
+    var skinLuma: Float { (Self.luma(skin) + 1) / 2 }
+    /// Luma of the lips, 0...1.
+    var lipsLuma: Float { Self.luma(lips) }
+
+    private static func luma(_ colour: SIMD3<Float>) -> Float { colour.x * 0.299 + colour.y * 0.587 + colour.z * 0.114 }
 
     /// - Parameters:
     ///   - crop: 256x256x3 bytes.

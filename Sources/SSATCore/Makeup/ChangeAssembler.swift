@@ -4,10 +4,10 @@ import CKernels
 /// those pixels.
 ///
 /// Threads: one instance per thread.
-final class ChangeAssembler {
+package final class ChangeAssembler {
     private static let size = 256
     /// 64x64x3 means of the crop's 4x4 blocks, in [-1, 1].
-    private(set) var average = [Float](repeating: 0, count: 64 * 64 * 3)
+    package private(set) var average = [Float](repeating: 0, count: 64 * 64 * 3)
     /// 64x64x18, the decoder's colour input (`ssat_colour_maps`).
     private(set) var colourMaps = [Float](repeating: 0, count: 64 * 64 * Decoder.colourCount)
     private var crop = [UInt8](repeating: 0, count: size * size * 3)
@@ -25,14 +25,18 @@ final class ChangeAssembler {
     private var regions = ssat_regions()
 
     /// Share of the lips' mean colour, as seen, in the colour of their paint: what is seen is surer than what is believed.
-    private static let seenLipColour: Float = 0.45
+    private static let seenLipColour: Float = 0.2
+    /// Teeth that show beside lips are bright, and do not make them darker than that on the mean.
+    private static let leastLipLight: Float = 0.88
+
+    package init() {}
 
     /// Takes in a face.
     /// - Parameters:
     ///   - crop: 256x256x3 R'G'B' bytes.
     ///   - classes: 256x256 `FaceClass` values.
     ///   - average: `ssat_average_blocks` of the crop, where it is known.
-    func look(at crop: UnsafePointer<UInt8>, classes: UnsafePointer<UInt8>, average known: [Float]? = nil) {
+    package func look(at crop: UnsafePointer<UInt8>, classes: UnsafePointer<UInt8>, average known: [Float]? = nil) {
         self.crop.withUnsafeMutableBufferPointer { $0.baseAddress!.update(from: crop, count: $0.count) }
         if let known {
             average.withUnsafeMutableBufferPointer { _ = $0.update(fromContentsOf: known) }
@@ -44,7 +48,7 @@ final class ChangeAssembler {
         markLips(classes)
     }
 
-    func faceColours(classes: UnsafePointer<UInt8>) -> FaceColours { FaceColours.measure(crop: crop, average: average, classes: classes) }
+    package func faceColours(classes: UnsafePointer<UInt8>) -> FaceColours { FaceColours.measure(crop: crop, average: average, classes: classes) }
 
     /// A pixel wider than the parsing has them, softened: it finds them a little too narrow, and a bare rim shows more than one painted over.
     private func markLips(_ classes: UnsafePointer<UInt8>) {
@@ -74,18 +78,23 @@ final class ChangeAssembler {
     ///   - uv: 64x64, where its cells lie on the mesh; negative outside.
     ///   - eyes: rows in which the residual counts.
     ///   - forDecoder: whether the decoder is to read them; `assemble` needs less.
-    func lay(_ look: Look, on own: FaceColours, warped: [Float], uv: [SIMD2<Float>], eyes: EyeRows, forDecoder: Bool = true) {
+    package func lay(_ look: Look, on own: FaceColours, warped: [Float], uv: [SIMD2<Float>], eyes: EyeRows, forDecoder: Bool = true) {
         uv.withUnsafeBytes { ssat_lay_paint(look.paintTexture, $0.bindMemory(to: Float.self).baseAddress!, &paint) }
-        let tone = look.colours.skin - own.skin, lips = Self.lipPaint(of: look, on: own)
+        let tone = look.colours.skin - own.skin, grain = lipGrain(own), lips = Self.lipPaint(of: look, on: own, grain: grain)
         regions = ssat_regions(
-            tone: (tone.x, tone.y, tone.z), lip_paint: (lips.x, lips.y, lips.z, lips.w), skin_luma: own.skinLuma, eyes_top: eyes.top, eyes_bottom: eyes.bottom)
+            tone: (tone.x, tone.y, tone.z), lip_paint: (lips.x, lips.y, lips.z, lips.w), lip_grain: grain, skin_luma: own.skinLuma,
+            eyes_top: eyes.top, eyes_bottom: eyes.bottom)
         scratch.withUnsafeMutableBufferPointer {
             ssat_colour_maps(average, warped, paint, skin, lipsShare, around, &regions, &colourMaps, forDecoder ? $0.baseAddress : nil)
         }
     }
 
     /// A map of the decoder: where its first value is, values between rows and between cells.
-    struct Map { let values: UnsafePointer<Float>, row, pixel: Int }
+    package struct Map {
+        let values: UnsafePointer<Float>, row, pixel: Int
+
+        package init(values: UnsafePointer<Float>, row: Int, pixel: Int) { (self.values, self.row, self.pixel) = (values, row, pixel) }
+    }
 
     /// After `lay`: the change.
     /// - Parameters:
@@ -93,18 +102,30 @@ final class ChangeAssembler {
     ///   - weight: 256x256, 0...1: where makeup goes and how strong.
     ///   - change: becomes 256x256x3 R'G'B' differences, in units of full scale.
     ///   - follows: becomes by how much it follows the pixels' own luma, and their chroma, 256x256x2.
-    func assemble(gate: Map, head: Map, weight: UnsafePointer<Float>, change: UnsafeMutablePointer<Float>, follows: UnsafeMutablePointer<Float>?) {
+    package func assemble(gate: Map, head: Map, weight: UnsafePointer<Float>, change: UnsafeMutablePointer<Float>, follows: UnsafeMutablePointer<Float>?) {
         ssat_assemble_change(
             gate.values, Int32(gate.row), Int32(gate.pixel), head.values, Int32(head.row), Int32(head.pixel), colourMaps, paint, around, crop,
             &regions, lipsMask, weight, &wide, change, follows)
     }
 
-    /// Opacity and paint of the look's lips for those of `own`. What the paint does not hide of the reference's lips comes along as a
-    /// shift of colour: a photographed look is the whole lip.
-    private static func lipPaint(of look: Look, on own: FaceColours) -> SIMD4<Float> {
+    /// Opacity and paint of the look's lips for those of `own`. Where little of the reference's lips is known to be paint, all of their colour comes
+    /// along as a shift, whatever the light on these lips takes of it: a photographed look is the whole lip. Where paint is known, what it does not
+    /// hide is the reference's own lips, and less of them comes along (docs/decisions/0047).
+    private static func lipPaint(of look: Look, on own: FaceColours, grain: Float) -> SIMD4<Float> {
         let opacity = look.lipPaint.x, believed = SIMD3(look.lipPaint.y, look.lipPaint.z, look.lipPaint.w)
-        let colour = believed + seenLipColour * (opacity * look.colours.lips - believed)
-        let paint = colour + (1 - opacity) * (look.colours.lips - own.lips)
+        let colour = believed + seenLipColour * (opacity * look.colours.lips - believed), light = 1 + ssat_lip_grain * (grain - 1)
+        let shift = (1 - opacity) * (1 - opacity) * (look.colours.lips - own.lips)
+        let paint = colour * max(leastLipLight / light, 1) + shift / light
         return SIMD4(opacity, paint.x, paint.y, paint.z) * (own.lipsShown * look.colours.lipsShown)
+    }
+
+    /// By how much the lips are darker or lighter than what is around them.
+    private func lipGrain(_ own: FaceColours) -> Float {
+        var sum: Float = 0, total: Float = 0
+        for cell in lipsShare.indices {
+            sum += around[cell] * lipsShare[cell]
+            total += lipsShare[cell]
+        }
+        return min(max(own.lipsLuma / max(sum / max(total, 1e-3), 0.02), 0.5), 1.8)
     }
 }

@@ -28,7 +28,7 @@ public final class Look: @unchecked Sendable {
 
     static let format = "ssat-live look 6"
 
-    init(keys: [Float], values: [Float], colours: FaceColours, complexion: Complexion, paint: PaintTexture, lipPaint: SIMD4<Float>) {
+    package init(keys: [Float], values: [Float], colours: FaceColours, complexion: Complexion, paint: PaintTexture, lipPaint: SIMD4<Float>) {
         let channels = SymmetricCorrespondence.channels
         count = keys.count / channels
         self.keys = keys

@@ -5,7 +5,7 @@ package struct PaintTexture: Sendable, Equatable {
     package let values: [Float]
 
     static let size = FaceTexture.size
-    static let bare = PaintTexture(values: [Float](repeating: 0, count: size * size * 4))
+    package static let bare = PaintTexture(values: [Float](repeating: 0, count: size * size * 4))
 
     package init(values: [Float]) {
         precondition(values.count == Self.size * Self.size * 4)

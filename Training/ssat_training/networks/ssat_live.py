@@ -209,6 +209,7 @@ class Light:
 
     grain: torch.Tensor  # n x 1 x 256 x 256: luma over its mean around; skin pores, wrinkles, gloss
     shading: torch.Tensor  # n x 1 x 64 x 64: the mean around over that of the whole skin
+    around: torch.Tensor  # n x 1 x 64 x 64: that mean, in [0, 1]
 
 
 def light_of(picture, skin):
@@ -219,7 +220,7 @@ def light_of(picture, skin):
         around = softened(around)
     mean = change_basis(skin, LUMA_CHROMA[:1])
     grain = (luma / upsampled4(around).clamp_min(0.02)).clamp(0.5, 1.8)
-    return Light(grain, (around / mean.clamp_min(0.05)).clamp(0.5, 1.6))
+    return Light(grain, (around / mean.clamp_min(0.05)).clamp(0.5, 1.6), around)
 
 
 def upsampled4(x):
@@ -296,7 +297,9 @@ def assemble(gates, maps, paint, picture, regions, head):
     wash, shading = upsampled4(torch.cat([wash, 1 + SKIN_SHADING * (light.shading - 1)], 1)).split([3, 1], 1)
     worn = F.interpolate(paint, scale_factor=2, mode="bilinear", align_corners=False)
     skin = wash + laid_on(worn[:, :1], worn[:, 1:], shading * (1 + SKIN_GRAIN * (light.grain - 1)), own)
-    lips = laid_on(regions.lips[:, :1], regions.lips[:, 1:], 1 + LIP_GRAIN * (light.grain - 1), own)
+    # Lips end with their own grain, not with that of the brighter skin beside them, on which they would seem to glow.
+    grain = regions.lip_grain + (light.grain - regions.lip_grain) * (2 * regions.lips_mask - 1).clamp_min(0)
+    lips = laid_on(regions.lips[:, :1], regions.lips[:, 1:], 1 + LIP_GRAIN * (grain - 1), own)
     return change_basis(skin + (lips - skin) * regions.lips_mask, RGB) + F.pixel_shuffle(head.float(), 2) * (1 - regions.lips_mask) * regions.eyes
 
 
@@ -306,6 +309,7 @@ class Regions:
 
     tone: torch.Tensor  # n x 3 x 1 x 1, difference of the mean skin colours, the other's minus the source's, in [-1, 1] units
     lips: torch.Tensor  # n x 4 x 1 x 1, opacity and paint (`lip_paint`) of the other's lips; 0 where either shows none
+    lip_grain: torch.Tensor  # n x 1 x 1 x 1, luma of the source's lips over that around them
     skin: torch.Tensor  # n x 1 x 64 x 64, 1 where the source's cell is skin and takes part in the correspondence
     lips_mask: torch.Tensor  # n x 1 x 256 x 256, the source's lips, softened
     light: Light  # of the source

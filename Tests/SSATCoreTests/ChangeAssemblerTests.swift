@@ -1,0 +1,72 @@
+import SSATCore
+import Testing
+
+/// Dark lips on a bright face: what is laid on lips takes on their grain, which is far below 1 here.
+@Suite struct ChangeAssemblerTests {
+    private static let lipColumns = 100..<160, lipRows = 150..<174
+    private static let own = SIMD3<Float>(120, 70, 75) / 255
+    private static let wanted = SIMD3<Float>(0.62, 0.2, 0.3)
+
+    private let crop: [UInt8], classes: [UInt8]
+
+    init() {
+        var crop = [UInt8](), classes = [UInt8]()
+        for i in 0..<256 * 256 {
+            let onLips = Self.lipColumns.contains(i % 256) && Self.lipRows.contains(i / 256)
+            // Lips with furrows.
+            let furrow = i % 256 % 4 < 2 ? 8 : -8
+            crop += onLips ? [120, 70, 75].map { UInt8($0 + furrow) } : [215, 175, 155]
+            classes.append((onLips ? FaceClass.lowerLip : .skin).rawValue)
+        }
+        (self.crop, self.classes) = (crop, classes)
+    }
+
+    /// The crop in a look whose lips are of the colour that is wanted, opacity and paint as given; R'G'B' in 0...1.
+    private func worn(_ lipPaint: SIMD4<Float>) -> [SIMD3<Float>] {
+        let assembler = ChangeAssembler(), onePosition = [Float](repeating: 0.1, count: 64)
+        let zeros = [Float](repeating: 0, count: 128 * 128 * 12), whole = [Float](repeating: 1, count: 256 * 256)
+        assembler.look(at: crop, classes: classes)
+        let colours = assembler.faceColours(classes: classes)
+        let look = Look(
+            keys: onePosition, values: onePosition, colours: FaceColours(skin: colours.skin, lips: Self.wanted, lipsShown: 1),
+            complexion: Complexion(values: [Float](repeating: 0, count: 15)), paint: .bare, lipPaint: lipPaint)
+        assembler.lay(
+            look, on: colours, warped: assembler.average, uv: [SIMD2<Float>](repeating: SIMD2(0.5, 0.8), count: 64 * 64), eyes: .everywhere)
+        var change = [Float](repeating: 0, count: 256 * 256 * 3)
+        zeros.withUnsafeBufferPointer {
+            let nothing = $0.baseAddress!
+            assembler.assemble(
+                gate: .init(values: nothing, row: 64 * 3, pixel: 3), head: .init(values: nothing, row: 128 * 12, pixel: 12), weight: whole, change: &change,
+                follows: nil)
+        }
+        return (0..<256 * 256).map { i in SIMD3(0, 1, 2).colour { Float(crop[i * 3 + $0]) / 255 + change[i * 3 + $0] } }
+    }
+
+    private func meanOfLips(_ picture: [SIMD3<Float>]) -> SIMD3<Float> {
+        let lips = Self.lipRows.flatMap { y in Self.lipColumns.map { picture[y * 256 + $0] } }
+        return lips.reduce(.zero, +) / Float(lips.count)
+    }
+
+    /// They once came to 0.8 of the way, since the shift of colour was taken for paint on dark skin.
+    @Test func lipsWithoutKnownPaintReachTheReferencesColour() {
+        let reached = meanOfLips(worn(.zero)), missing = Self.wanted - reached
+        #expect((missing * missing).sum() < 0.015 * 0.015, "\(reached)")
+    }
+
+    /// Dark lips, or lips beside bright teeth, once darkened the paint that is laid on them as much as they are darker.
+    @Test func knownPaintKeepsItsColourOnDarkLips() {
+        let paint = Self.wanted * 0.9, reached = meanOfLips(worn(SIMD4(0.9, paint.x, paint.y, paint.z)))
+        #expect((0.85...1).contains(reached.x / Self.wanted.x), "\(reached)")
+    }
+
+    /// Lips are laid on a pixel wider than they are seen. Skin is brighter, and that pixel once glowed.
+    @Test func theRimDoesNotGlow() {
+        let paint = Self.wanted * 0.9, picture = worn(SIMD4(0.9, paint.x, paint.y, paint.z))
+        let row = Self.lipRows.upperBound, rim = picture[row * 256 + 130], skin = picture[(row + 8) * 256 + 130], inside = picture[(row - 4) * 256 + 130]
+        #expect(rim.x < skin.x - 0.03 && rim.x > inside.x, "\(inside) \(rim) \(skin)")
+    }
+}
+
+extension SIMD3<Int> {
+    fileprivate func colour(_ of: (Int) -> Float) -> SIMD3<Float> { SIMD3<Float>(of(x), of(y), of(z)) }
+}
