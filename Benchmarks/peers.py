@@ -21,7 +21,7 @@ import torch
 here = Path(__file__).resolve().parent
 sys.path.insert(0, str(here.parent / "Training"))
 from ssat_training.networks import ssat_live  # noqa: E402
-from ssat_training.transfer import MAKEUP_CLASSES, lip_colour, lip_paint, lips_mask, makeup_positions, skin_cells, skin_colour, worn_on_lips  # noqa: E402
+from ssat_training.transfer import MAKEUP_CLASSES, grain_of_lips, lip_colour, lip_paint, lips_mask, makeup_positions, skin_cells, skin_colour, worn_on_lips  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
 
 POSITIONS = 1400
@@ -54,10 +54,11 @@ class Frame(torch.nn.Module):
         makeup = torch.cat([moved, self.nothing], 1).transpose(1, 2).reshape(1, 64, 64, 64)
         parsing64 = torch.nn.functional.avg_pool2d(parsing, 4)
         own = skin_colour(picture, parsing64)
-        lips = worn_on_lips(self.lips, self.lip_colour, lip_colour(picture, parsing))
+        own_lips, mask, light = lip_colour(picture, parsing), lips_mask(parsing), ssat_live.light_of((picture + 1) / 2, (own + 1) / 2)
+        grain = grain_of_lips(own_lips, light, torch.nn.functional.avg_pool2d(mask, 4))
+        lips = worn_on_lips(self.lips, self.lip_colour, own_lips, grain)
         regions = ssat_live.Regions(
-            self.skin - own, lips, skin_cells(parsing64, makeup_positions(parsing64)), lips_mask(parsing),
-            ssat_live.light_of((picture + 1) / 2, (own + 1) / 2), torch.ones(1, 1, 256, 1))
+            self.skin - own, lips, grain, skin_cells(parsing64, makeup_positions(parsing64)), mask, light, torch.ones(1, 1, 256, 1))
         change = self.network.decode(features, makeup, picture, regions)
         return change * (parsing * MAKEUP_CLASSES).sum(1, keepdim=True)
 
