@@ -44,6 +44,9 @@ for part in correspondence semantic_loss uv_features painted_pairs; do
 done
 run train_ssat --pairs "$work/pairs" --shards 0 --out "$work/runs/two_input" --network two_input --steps 1 --batch 2 --precision float32
 run ablate --prepared "$work/prepared" --pairs "$work/pairs" --runs "$work/runs" --refiner checkpoints/mesh_refiner.safetensors --estimator checkpoints/paint_estimator.safetensors --count 2
+# The benchmark of other runtimes builds a frame from these modules, and nothing else runs it.
+echo "== peers"
+PYTHONPATH=.:../Benchmarks "$python" -c 'import peers, torch; frame = peers.Frame(peers.ssat_live.SSATLive().eval()); frame(*(torch.from_numpy(x) for x in peers.example(2).values()))'
 run curves --out "$work/curves.svg" --panel "Zones: with the keys=$work/ssat/log.csv, without=$work/runs/without_uv_features/log.csv"
 mkdir -p "$work/models" "$work/fixtures"
 run export_mesh "$work/models"

@@ -4,7 +4,6 @@ import Testing
 /// Dark lips on a bright face: what is laid on lips takes on their grain, which is far below 1 here.
 @Suite struct ChangeAssemblerTests {
     private static let lipColumns = 100..<160, lipRows = 150..<174
-    private static let own = SIMD3<Float>(120, 70, 75) / 255
     private static let wanted = SIMD3<Float>(0.62, 0.2, 0.3)
 
     private let crop: [UInt8], classes: [UInt8]
@@ -39,7 +38,8 @@ import Testing
                 gate: .init(values: nothing, row: 64 * 3, pixel: 3), head: .init(values: nothing, row: 128 * 12, pixel: 12), weight: whole, change: &change,
                 follows: nil)
         }
-        return (0..<256 * 256).map { i in SIMD3(0, 1, 2).colour { Float(crop[i * 3 + $0]) / 255 + change[i * 3 + $0] } }
+        let made = zip(crop, change).map { Float($0) / 255 + $1 }
+        return (0..<256 * 256).map { SIMD3(made[$0 * 3], made[$0 * 3 + 1], made[$0 * 3 + 2]) }
     }
 
     private func meanOfLips(_ picture: [SIMD3<Float>]) -> SIMD3<Float> {
@@ -65,8 +65,4 @@ import Testing
         let row = Self.lipRows.upperBound, rim = picture[row * 256 + 130], skin = picture[(row + 8) * 256 + 130], inside = picture[(row - 4) * 256 + 130]
         #expect(rim.x < skin.x - 0.03 && rim.x > inside.x, "\(inside) \(rim) \(skin)")
     }
-}
-
-extension SIMD3<Int> {
-    fileprivate func colour(_ of: (Int) -> Float) -> SIMD3<Float> { SIMD3<Float>(of(x), of(y), of(z)) }
 }

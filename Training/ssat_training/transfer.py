@@ -78,8 +78,9 @@ def worn_on_lips(paint, seen, own, grain):
     return torch.cat([opacity, colour * (LEAST_LIP_LIGHT / light).clamp_min(1) + (1 - opacity) ** 2 * (seen - own) / light], 1)
 
 
-def grain_of_lips(own, light, lips):
-    """By how much the lips are darker or lighter than what is around them, n x 1 x 1 x 1. `own`: their mean colour in [-1, 1]; `lips`: n x 1 x 64 x 64."""
+def grain_of_lips(own, light, mask):
+    """By how much the lips are darker or lighter than what is around them, n x 1 x 1 x 1. `own`: their mean colour in [-1, 1]; `mask`: `lips_mask`."""
+    lips = F.avg_pool2d(mask, 4)
     around = (light.around * lips).sum((2, 3), keepdim=True) / lips.sum((2, 3), keepdim=True).clamp_min(1e-3)
     return (change_basis((own + 1) / 2, LUMA_CHROMA[:1]) / around.clamp_min(0.02)).clamp(0.5, 1.8)
 
@@ -91,7 +92,7 @@ def regions(own, own_parsing, own_uv, other, other_parsing, other_lips, position
     skin = skin_colour(own, own64)
     light, mask = light_of((own + 1) / 2, (skin + 1) / 2), lips_mask(own_parsing)
     own_lips = lip_colour(own, own_parsing)
-    grain = grain_of_lips(own_lips, light, F.avg_pool2d(mask, 4))
+    grain = grain_of_lips(own_lips, light, mask)
     lips = worn_on_lips(lip_paint(other_lips, other64), lip_colour(other, other_parsing), own_lips, grain)
     lips = lips * lips_shown(own_parsing) * lips_shown(other_parsing)
     return Regions(skin_colour(other, other64) - skin, lips, grain, skin_cells(own64, positions), mask, light, around_eyes(own_uv), worn)

@@ -17,6 +17,8 @@ package final class ChangeAssembler {
     /// The lips, softened: 256x256, and its means of 4x4 blocks.
     private var lipsMask = [Float](repeating: 0, count: size * size)
     private var lipsShare = [Float](repeating: 0, count: 64 * 64)
+    /// Mean luma around the lips, 0...1.
+    private var aroundLips: Float = 0
     private var maskScratch = [Float](repeating: 0, count: size * size)
     private var scratch = [Float](repeating: 0, count: 64 * 64 * 8)
     /// 128x128x4, what the look paints here (`ssat_lay_paint`).
@@ -57,18 +59,22 @@ package final class ChangeAssembler {
             FaceClass.forEachPixel(nearLipsOf: classes) { mask[$0] = 1 }
         }
         soften(&lipsMask, &maskScratch, passes: 1)
+        var sum: Float = 0, total: Float = 0
         lipsMask.withUnsafeBufferPointer { mask in
             lipsShare.withUnsafeMutableBufferPointer { share in
                 for cell in share.indices {
                     let corner = cell / 64 * 4 * Self.size + cell % 64 * 4
-                    var sum: Float = 0
+                    var pixels: Float = 0
                     for y in 0..<4 {
-                        for x in 0..<4 { sum += mask[corner + y * Self.size + x] }
+                        for x in 0..<4 { pixels += mask[corner + y * Self.size + x] }
                     }
-                    share[cell] = sum / 16
+                    share[cell] = pixels / 16
+                    sum += around[cell] * share[cell]
+                    total += share[cell]
                 }
             }
         }
+        aroundLips = sum / max(total, 1e-3)
     }
 
     /// Fills `colourMaps` for a look on this face.
@@ -120,12 +126,5 @@ package final class ChangeAssembler {
     }
 
     /// By how much the lips are darker or lighter than what is around them.
-    private func lipGrain(_ own: FaceColours) -> Float {
-        var sum: Float = 0, total: Float = 0
-        for cell in lipsShare.indices {
-            sum += around[cell] * lipsShare[cell]
-            total += lipsShare[cell]
-        }
-        return min(max(own.lipsLuma / max(sum / max(total, 1e-3), 0.02), 0.5), 1.8)
-    }
+    private func lipGrain(_ own: FaceColours) -> Float { min(max(own.lipsLuma / max(aroundLips, 0.02), 0.5), 1.8) }
 }
