@@ -21,30 +21,35 @@ void ssat_pack_weights_f32(const float *weights, int32_t outputs, int32_t kernel
 }
 
 typedef float outputs __attribute__((vector_size(64)));
+typedef int32_t choices __attribute__((vector_size(64)));
+
+INLINE void load_outputs(outputs *to, const float *from) { memcpy(to, from, sizeof *to); }
 
 // 16 outputs of `count` (at most 4) neighbours in a row, so that a weight is loaded once for all of them. Every sum is in the same order.
 INLINE void convolve(const ssat_convolution_f32 *p, int32_t y, int32_t x, int32_t block, const int count) {
   int32_t taps = p->kernel * p->kernel;
   ptrdiff_t next = (ptrdiff_t)p->stride * p->input_pixel_stride;
   outputs acc[4];
-  for (int n = 0; n < count; n++) memcpy(&acc[n], p->bias + block * 16, sizeof acc[n]);
+  for (int n = 0; n < count; n++) load_outputs(&acc[n], p->bias + block * 16);
   const float *w = p->weights + (ptrdiff_t)block * taps * p->input_channels * 16;
   for (int32_t ky = 0; ky < p->kernel; ky++)
     for (int32_t kx = 0; kx < p->kernel; kx++) {
       const float *i = p->input + (ptrdiff_t)(y * p->stride + ky - p->pad) * p->input_row_stride + (ptrdiff_t)(x * p->stride + kx - p->pad) * p->input_pixel_stride;
       for (int32_t c = 0; c < p->input_channels; c++, w += 16) {
         outputs weights;
-        memcpy(&weights, w, sizeof weights);
+        load_outputs(&weights, w);
         for (int n = 0; n < count; n++) acc[n] += i[n * next + c] * weights;
       }
     }
+  // Whole vectors: a sum that is asked for one of its values is kept in memory from the start.
   for (int n = 0; n < count; n++) {
     float *o = p->output + (ptrdiff_t)y * p->output_row_stride + (ptrdiff_t)(x + n) * p->output_pixel_stride + block * 16;
-    const float *r = p->residual ? p->residual + (ptrdiff_t)y * p->residual_row_stride + (ptrdiff_t)(x + n) * p->residual_pixel_stride + block * 16 : 0;
-    for (int k = 0; k < 16; k++) {
-      float f = acc[n][k] + (r ? r[k] : 0);
-      o[k] = f < 0 ? f * p->negative_slope : f;
-    }
+    outputs f = acc[n], residual = {0};
+    if (p->residual) load_outputs(&residual, p->residual + (ptrdiff_t)y * p->residual_row_stride + (ptrdiff_t)(x + n) * p->residual_pixel_stride + block * 16);
+    f += residual;
+    choices negative = f < 0;
+    f = (outputs)((negative & (choices)(f * p->negative_slope)) | (~negative & (choices)f));
+    memcpy(o, &f, sizeof f);
   }
 }
 

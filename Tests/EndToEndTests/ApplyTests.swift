@@ -216,4 +216,18 @@ import Testing
         let boxes = try #require(values["tracks"] as? [[String: Any]]).compactMap { $0["box"] as? [Double] }
         #expect(boxes.count == 1 && boxes[0][1] > 200 && boxes[0][3] > 420, "\(boxes)")
     }
+
+    /// Beside a face that is followed, one that hangs upside down comes up. What shows no face the way the detector saw it is looked at from one side
+    /// at a time then, so it takes a few looks.
+    @Test func aFaceUpsideDownIsFoundBesideAnother() throws {
+        let folder = try TemporaryFolder()
+        let both = folder.path("both.mp4"), report = folder.path("report.json")
+        let filter = "split[a][b];[b]hflip,vflip[c];[a]pad=2*iw[d];[d][c]overlay=w:enable='gte(t,0.6)'"
+        try Tool.ffmpeg(["-i", Binary.clip, "-t", "2.2", "-an", "-vf", "scale=512:512," + filter, "-crf", "12", both])
+        let outcome = try Binary.run(["apply", both, "-r", Binary.reference("plum"), "-o", folder.path("out.mp4"), "--report", report])
+        #expect(outcome.code == 0)
+        let values = try #require(try JSONSerialization.jsonObject(with: Data(contentsOf: URL(fileURLWithPath: report))) as? [String: Any])
+        let tracks = try #require(values["tracks"] as? [[String: Any]])
+        #expect(tracks.count == 2, "\(tracks)")
+    }
 }

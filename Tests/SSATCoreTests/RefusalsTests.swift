@@ -32,6 +32,16 @@ import Testing
         #expect(zip(gaps.dropFirst(), gaps).allSatisfy { $0 > $1 - 0.04 } && gaps.max()! < 2.1, "\(gaps)")
     }
 
+    @Test func looksAreCounted() {
+        var refusals = Refusals()
+        #expect(refusals.looks(at: detection()) == 0)
+        for count in 1...6 {
+            refusals.note(detection(x: 100 + Float(count)), time: Double(count))
+            #expect(refusals.looks(at: detection(x: 101 + Float(count))) == count)
+        }
+        #expect(refusals.looks(at: detection(x: 200)) == 0)
+    }
+
     @Test func anotherPlaceIsLookedAtAtOnce() {
         var refusals = Refusals()
         refusals.note(detection(), time: 0)
@@ -51,6 +61,6 @@ import Testing
         var refusals = Refusals()
         refusals.note(detection(), time: 0)
         expectHeldOff(&refusals, detection(), 6, false)
-        #expect(!refusals.contains(detection()))
+        #expect(refusals.looks(at: detection()) == 0)
     }
 }

@@ -34,10 +34,10 @@ import Testing
         return filter
     }
 
-    @Test func aStillFaceIsPredictedForEveryThirteenthFrame() throws {
+    @Test func aStillFaceIsPredictedForEverySeventeenthFrame() throws {
         let filter = try filter()
-        let reused = (0..<28).map { show(filter, $0).reused }
-        #expect(reused == (0..<28).map { [$0 % 13 != 0] })
+        let reused = (0..<36).map { show(filter, $0).reused }
+        #expect(reused == (0..<36).map { [$0 % 17 != 0] })
     }
 
     @Test func everyFrameOnRequest() throws {
@@ -56,11 +56,11 @@ import Testing
     /// Skin tone goes beyond the mesh, to ears and neck, which are not parsed without it.
     @Test func skinToneIsNotLaidOnWhatWasParsedInPart() throws {
         let filter = try filter()
-        let before = (0..<15).map { show(filter, $0).reused }
-        #expect(before[13] == [false] && before[14] == [true])
+        let before = (0..<19).map { show(filter, $0).reused }
+        #expect(before[17] == [false] && before[18] == [true])
         filter.recipe.tone = 1
-        #expect(show(filter, 15).reused == [false])
-        #expect(show(filter, 16).reused == [true])
+        #expect(show(filter, 19).reused == [false])
+        #expect(show(filter, 20).reused == [true])
     }
 
     @Test func whatCoversTheFaceIsSeenAtOnce() throws {

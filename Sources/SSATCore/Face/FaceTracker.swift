@@ -155,7 +155,9 @@ final class FaceTracker: @unchecked Sendable {
             let isReturning = gone.contains { detection.isNear($0.centre, within: detection.size) }
             if !isReturning, refusals.holdOff(detection, time: time) { continue }
             let view = pool.take()
-            guard start(frame, detection, view, turns: isReturning || !refusals.contains(detection)), mesh.showsFace(starting: true) else {
+            let looks = refusals.looks(at: detection)
+            let sides: Sides = isReturning || tracks.isEmpty && looks == 0 ? .all : .one(afterLooks: looks)
+            guard start(frame, detection, view, sides), mesh.showsFace(starting: true) else {
                 refusals.note(detection, time: time)
                 pool.give(view)
                 continue
@@ -262,9 +264,27 @@ final class FaceTracker: @unchecked Sendable {
         mesh.run(view.crop)
     }
 
+    /// From which sides a detection is looked at. All take four times as long as one.
+    private enum Sides {
+        case all
+        /// While a face is followed, or nothing was found here before: one after the other, look by look; the others only where this one shows a face.
+        case one(afterLooks: Int)
+
+        /// By how many quarters a side is turned. Of faces that lie on their side the detector knows it; those upside down it may take for upright.
+        static func quarters(afterLooks looks: Int) -> Int { [0, 2, 1, 3][looks % 4] }
+    }
+
     /// From a detection to an aligned crop: the five points first, then twice by FaceMesh's own landmarks.
-    /// - Parameter turns: whether to look at it from the other three sides, too, when it does not look right.
-    private func start(_ frame: FrameView, _ detection: Detection, _ view: FaceView, turns: Bool) -> Bool {
+    private func start(_ frame: FrameView, _ detection: Detection, _ view: FaceView, _ sides: Sides) -> Bool {
+        guard let crop = crop(around: detection) else { return false }
+        guard case .one(let looks) = sides else { return choose(frame, crop, view, isFace: approach(frame, crop, view)) }
+        let least = looks == 0 ? Self.leastPresence.first : Self.leastPresence.again
+        let quarters = Sides.quarters(afterLooks: looks)
+        guard approach(frame, turned(crop, quarters), view, least: least) else { return false }
+        return choose(frame, crop, view, isFace: quarters == 0 || approach(frame, crop, view))
+    }
+
+    private func crop(around detection: Detection) -> Similarity? {
         let guess = Similarity.fit(meanPoints, detection.points.all)
         // The box tells the size more surely than the points.
         let side = max(detection.high.x - detection.low.x, detection.high.y - detection.low.y)
@@ -273,10 +293,13 @@ final class FaceTracker: @unchecked Sendable {
         let middle = (detection.low + detection.high) / 2
         let a = guess.a * ratio, b = guess.b * ratio
         let crop = Similarity(a: a, b: b, tx: middle.x - (a * 128 - b * 128), ty: middle.y - (b * 128 + a * 128))
-        guard crop.scale * 256 / 1.5 > smallestFace else { return false }
-        let isFace = approach(frame, crop, view, least: turns ? Self.leastPresence.first : Self.leastPresence.again)
-        if !turns || isFace && mesh.agreement > 0.7 && mesh.uncovered > 0.55 { return isFace }
-        // The five points may be wrong about the rotation: the one in which landmarks and parsing agree best is right.
+        return crop.scale * 256 / 1.5 > smallestFace ? crop : nil
+    }
+
+    /// Which way round it is: the five points may be wrong about the rotation. The one in which landmarks and parsing agree best is right.
+    /// - Parameter isFace: whether the crop, which was approached last, shows one.
+    private func choose(_ frame: FrameView, _ crop: Similarity, _ view: FaceView, isFace: Bool) -> Bool {
+        if isFace && mesh.agreement > 0.7 && mesh.uncovered > 0.55 { return true }
         // What is taken for a cover agrees with everything (an open mouth, looked at sideways, once did), so only eyes and lips that are
         // seen count; and a turn must be clearly better than what the detector said.
         var best = (crop: view.cropToFrame, seen: isFace ? mesh.uncovered + 0.1 : 0)

@@ -1,5 +1,5 @@
-/// Places where the detector sees a face and FaceMesh does not: drawings, patterns, a fist. Looking at one from all four sides costs as
-/// much as many frames do, so it is not done again at every frame.
+/// Places where the detector sees a face and FaceMesh does not: drawings, patterns, a fist. Looking at one costs as much as a frame does, from all four
+/// sides as much as four, so it is not done at every frame.
 ///
 /// A place is looked at again when it looks more like a face than before, and from time to time: after a sixth of a second, then after
 /// twice as long each time, up to two seconds. It is forgotten when the detector has not seen it for five seconds.
@@ -8,6 +8,7 @@ package struct Refusals {
         var centre: SIMD2<Float>  // frame pixels
         var size, score: Float
         var seen, nextLook, wait: Double
+        var looks = 1
     }
 
     private var places: [Place] = []
@@ -18,8 +19,8 @@ package struct Refusals {
     /// How much surer the detector must be for another look at once.
     private static let surer: Float = 0.15
 
-    /// Whether this was refused before, wherever it is looked at next.
-    package func contains(_ detection: Detection) -> Bool { index(of: detection) != nil }
+    /// How often this was looked at and refused.
+    package func looks(at detection: Detection) -> Int { index(of: detection).map { places[$0].looks } ?? 0 }
 
     /// Whether to leave it alone for now. `time` in seconds.
     package mutating func holdOff(_ detection: Detection, time: Double) -> Bool {
@@ -35,7 +36,7 @@ package struct Refusals {
         let wait = known.map { min(places[$0].wait * 2, Self.longestWait) } ?? Self.firstWait
         let place = Place(
             centre: (detection.low + detection.high) / 2, size: detection.size, score: detection.score, seen: time, nextLook: time + wait,
-            wait: wait)
+            wait: wait, looks: known.map { places[$0].looks + 1 } ?? 1)
         if let known { places[known] = place } else { places.append(place) }
     }
 

@@ -27,7 +27,7 @@ struct PredictionKey {
     var isOfLastFrame: Bool { look != nil && age == 0 }
 
     /// Frames that may do with one prediction.
-    private static let longest = 12
+    private static let longest = 16
     /// Levels of 255 by which cells of the mesh may differ in the mean; how many cells may differ by more than 16 levels, and by more than 32: a
     /// blink is some 30 of these.
     private static let meanDifference: Float = 6, differing = 80, differingMuch = 16

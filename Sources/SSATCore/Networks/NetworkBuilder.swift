@@ -68,14 +68,7 @@ package struct NetworkBuilder {
             let bias = try weights.floats(named: name + ".bias", shape: nil)
             let outputs = Tensor.padded(bias.count)
             let raw = try weights.floats(named: name + ".weight", shape: [bias.count, x.channels, kernel, kernel])
-            var ordered = [Float](repeating: 0, count: outputs * kernel * kernel * inputs)
-            for o in 0..<bias.count {
-                for c in 0..<x.channels {
-                    for tap in 0..<kernel * kernel {
-                        ordered[(o * kernel * kernel + tap) * inputs + c] = raw[(o * x.channels + c) * kernel * kernel + tap]
-                    }
-                }
-            }
+            let ordered = Self.tapsFirst(raw, outputs: bias.count, channels: x.channels, taps: kernel * kernel, padded: (outputs, inputs))
             let store = hold(ssat_packed_weights_f32_count(Int32(outputs), Int32(kernel), Int32(inputs)) * 4)
             ssat_pack_weights_f32(
                 ordered, Int32(outputs), Int32(kernel), Int32(inputs), store.base.assumingMemoryBound(to: Float.self))
@@ -100,10 +93,7 @@ package struct NetworkBuilder {
         let bias = try weights.int32s(named: name + ".bias", shape: nil)
         let outputs = Tensor.padded(bias.count)
         let raw = try weights.int8s(named: name + ".weight", shape: [bias.count, kernel, kernel, x.channels])
-        var ordered = [Int8](repeating: 0, count: outputs * kernel * kernel * inputs)
-        for row in 0..<bias.count * kernel * kernel {
-            for c in 0..<x.channels { ordered[row * inputs + c] = raw[row * x.channels + c] }
-        }
+        let ordered = Self.widened(raw, from: x.channels, to: inputs, count: outputs * kernel * kernel * inputs)
         let store = hold(kernels.pointee.packed_weights_size(Int32(outputs), Int32(kernel), Int32(inputs)))
         kernels.pointee.pack_weights_s8(ordered, Int32(outputs), Int32(kernel), Int32(inputs), store.base)
         let biases = hold(copying: bias, padded: outputs)
@@ -130,6 +120,36 @@ package struct NetworkBuilder {
                     output_zero_point: Int32(q.zeroPoint), spans: spans + y.firstSpan))
         }
         return y
+    }
+
+    /// [output][channel][tap] to [output][tap][channel], with zeros up to the padded counts.
+    private static func tapsFirst(_ raw: [Float], outputs: Int, channels: Int, taps: Int, padded: (outputs: Int, inputs: Int)) -> [Float] {
+        var ordered = [Float](repeating: 0, count: padded.outputs * taps * padded.inputs)
+        ordered.withUnsafeMutableBufferPointer { ordered in
+            raw.withUnsafeBufferPointer { raw in
+                for o in 0..<outputs {
+                    for tap in 0..<taps {
+                        let to = (o * taps + tap) * padded.inputs, from = o * channels * taps + tap
+                        for c in 0..<channels { ordered[to + c] = raw[from + c * taps] }
+                    }
+                }
+            }
+        }
+        return ordered
+    }
+
+    /// Rows of `channels` with zeros up to `inputs`, and after the last up to `count`.
+    private static func widened(_ raw: [Int8], from channels: Int, to inputs: Int, count: Int) -> [Int8] {
+        if raw.count == count { return raw }
+        var ordered = [Int8](repeating: 0, count: count)
+        ordered.withUnsafeMutableBytes { ordered in
+            raw.withUnsafeBytes { raw in
+                for row in 0..<raw.count / channels {
+                    ordered.baseAddress!.advanced(by: row * inputs).copyMemory(from: raw.baseAddress! + row * channels, byteCount: channels)
+                }
+            }
+        }
+        return ordered
     }
 
     private mutating func flow(_ name: String, _ output: Tensor, from map: Tensor, _ reach: Network.Reach, _ pointwise: Tensor? = nil) {
