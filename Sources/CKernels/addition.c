@@ -186,6 +186,12 @@ INLINE void add_stretch(const ssat_frame *f, int p, int32_t x, int32_t y, int32_
   }
 }
 
+// Fetches a later row of a stretch, and about where that was in what was shown.
+INLINE void fetch_ahead(const ssat_frame *f, int p, int32_t x, int32_t y, int32_t count, ptrdiff_t step, const ssat_shown *shown) {
+  fetch(f->plane[p] + (y + AHEAD) * f->stride[p] + x * step, (int32_t)(count * step));
+  if (shown) fetch(shown->picture.plane[p] + (y + AHEAD) * shown->picture.stride[p] + x * step, (int32_t)(count * step));
+}
+
 // Plane p, and the next where the map has two channels: both planes of chroma have the same samples.
 INLINE void add_area(const ssat_frame *f, int p, const ssat_similarity *to_crop, change_map m, const int32_t channels, area r, int n, int deep,
                      const ssat_shown *shown) {
@@ -201,6 +207,7 @@ INLINE void add_area(const ssat_frame *f, int p, const ssat_similarity *to_crop,
     float left = (float)(x << sx) + ox;
     nodes above, below;
     for (int32_t y = r.y0; y < r.y1; y++) {
+      for (int32_t c = 0; c < channels; c++) fetch_ahead(f, p + c, x, y, count, format.step, shown);
       sum_change(m, channels, to_crop, left, step, (float)(y << sy) + oy, count, n, spread_x, spread_y, sum);
       places at;
       if (shown) {

@@ -79,20 +79,15 @@ INLINE void sample_stretch(const ssat_frame *f, const ssat_similarity *t, const 
   }
 }
 
-// What a stretch some rows on will read, on its way meanwhile: a frame is too large for the nearest caches, and its rows lie too far apart for the processor to guess.
+// Fetches what a stretch of a later row will read.
 INLINE void fetch_ahead(const ssat_frame *f, const ssat_similarity *t, int32_t first, int32_t y, int n, int deep) {
-  enum { AHEAD = 4, LINE = 64 };
-  int32_t bytes = deep ? 2 : 1;
-  float x0 = t->a * first - t->b * (y + AHEAD) + t->tx, y0 = t->b * first + t->a * (y + AHEAD) + t->ty;
-  int32_t reach = (int32_t)(t->a * STRETCH) * bytes;
-  for (int p = 0; p < 3 - (f->chroma_step - 1); p++) {
+  float x0 = t->a * first - t->b * (y + AHEAD) + t->tx, y0 = t->b * first + t->a * (y + AHEAD) + t->ty, reach = t->a * STRETCH;
+  if (reach < 0) x0 += reach, reach = -reach;
+  for (int p = 0; p < 4 - f->chroma_step; p++) {  // interleaved planes go together
     int32_t row = clamp((int32_t)(p ? chroma_y(f, y0) : y0), plane_height(f, p) - 1), column = clamp((int32_t)(p ? chroma_x(f, x0) : x0), plane_width(f, p) - 1);
-    const uint8_t *from = f->plane[p] + row * f->stride[p] + column * (p ? f->chroma_step : 1) * bytes;
-    int32_t length = p ? (reach >> f->shift_x) * f->chroma_step : reach;
-    for (int32_t i = 0; i <= length; i += LINE) {
-      __builtin_prefetch(from + i);
-      if (!p && n > 1) __builtin_prefetch(from + f->stride[p] + i);
-    }
+    int32_t step = (p ? f->chroma_step : 1) * (deep ? 2 : 1), bytes = ((int32_t)reach >> (p ? f->shift_x : 0)) * step;
+    const uint8_t *from = f->plane[p] + row * f->stride[p] + column * step;
+    for (int j = 0; j < (p ? 1 : n); j++) fetch(from + j * f->stride[p], bytes);
   }
 }
 

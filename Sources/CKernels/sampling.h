@@ -41,6 +41,15 @@ INLINE void find_places(const ssat_frame *f, int p, const float *x, const float 
   }
 }
 
+// Rows ahead that are fetched while one is worked on: a frame is too large for the nearest caches, and what a crop covers of its rows lies too far apart for
+// the processor to guess.
+enum { AHEAD = 4 };
+
+// Has some bytes, and the one after, on their way meanwhile. They may lie beyond the plane.
+INLINE void fetch(const uint8_t *from, int32_t bytes) {
+  for (int32_t i = 0; i <= bytes; i += 64) __builtin_prefetch(from + i);
+}
+
 INLINE uint16_t load(const uint8_t *from, int deep) {
   uint16_t v;
   if (!deep) return *from;
