@@ -3,6 +3,7 @@
 #define SSAT_INTERPOLATION_H
 
 #include <stdint.h>
+#include <string.h>
 
 // Forced inline, and called with constants where a loop is to have no branches.
 #define INLINE static inline __attribute__((always_inline))
@@ -33,9 +34,23 @@ INLINE void between(const float *map, int32_t size, const int32_t channels, plac
   for (int32_t k = 0; k < channels; k++) o[k] = mixed(a[k], b[k], c[k], d[k], p.fx, p.fy);
 }
 
+// Both values of a cell of the motion.
+typedef float motion __attribute__((vector_size(8)));
+
+INLINE void load_motion(motion *to, const float *back, int32_t x, int32_t y) { memcpy(to, back + (y * 64 + x) * 2, sizeof *to); }
+
+INLINE motion motion_between(const float *back, int32_t x0, int32_t x1, int32_t y0, int32_t y1, float fx, float fy) {
+  motion a, b, c, d;
+  load_motion(&a, back, x0, y0), load_motion(&b, back, x1, y0), load_motion(&c, back, x0, y1), load_motion(&d, back, x1, y1);
+  motion top = a + (b - a) * fx, bottom = c + (d - c) * fx;
+  return top + (bottom - top) * fy;
+}
+
 // From a cell of a map to where it was, in such cells. `back`: 64x64x2, in cells of 64x64, of which a map has `unit` for each.
 INLINE void motion_at(const float *back, float x, float y, float unit, float by[2]) {
-  between(back, 64, 2, place_of((x + 0.5f) / unit - 0.5f, (y + 0.5f) / unit - 0.5f, 64), by);
+  place p = place_of((x + 0.5f) / unit - 0.5f, (y + 0.5f) / unit - 0.5f, 64);
+  motion mean = motion_between(back, p.x0, p.x1, p.y0, p.y1, p.fx, p.fy);
+  memcpy(by, &mean, sizeof mean);
 }
 
 #endif

@@ -23,7 +23,16 @@ CLONES void ssat_halve_luma(const uint8_t *rgb, float *luma) {
     }
 }
 
-INLINE float total(const float lanes[PATCH]) {
+// A row of a patch, in vectors that the compiler was found to keep in registers; arrays of as many it did not.
+typedef float patch_row __attribute__((vector_size(PATCH * sizeof(float))));
+typedef int32_t patch_bits __attribute__((vector_size(PATCH * sizeof(int32_t))));
+// The same for its cells, two pixels each.
+typedef float cell_row __attribute__((vector_size(PATCH / 2 * sizeof(float))));
+
+INLINE void load_row(patch_row *to, const float *from) { memcpy(to, from, sizeof *to); }
+
+INLINE float total(const patch_row *v) {
+  patch_row lanes = *v;
   return ((lanes[0] + lanes[4]) + (lanes[2] + lanes[6])) + ((lanes[1] + lanes[5]) + (lanes[3] + lanes[7]));
 }
 
@@ -54,15 +63,14 @@ INLINE void find_gradients(const float *now, workings *w) {
 INLINE slopes slopes_of(const float *x, const float *y) {
   // Square of the noise in the gradients: a slope of a level a pixel is half believed.
   const float count = PATCH * PATCH, noise = 1 * count;
-  float sx[PATCH] = {0}, sy[PATCH] = {0}, sxx[PATCH] = {0}, sxy[PATCH] = {0}, syy[PATCH] = {0};
-  for (int32_t j = 0; j < PATCH; j++)
-    for (int32_t i = 0; i < PATCH; i++) {
-      float gx = x[j * SIZE + i], gy = y[j * SIZE + i];
-      sx[i] += gx, sy[i] += gy, sxx[i] += gx * gx, sxy[i] += gx * gy, syy[i] += gy * gy;
-    }
-  float mean_x = total(sx) * (1 / count), mean_y = total(sy) * (1 / count);
-  float xx = total(sxx) - count * mean_x * mean_x + noise, yy = total(syy) - count * mean_y * mean_y + noise;
-  float xy = total(sxy) - count * mean_x * mean_y, each = 1 / (xx * yy - xy * xy);
+  patch_row sx = {0}, sy = {0}, sxx = {0}, sxy = {0}, syy = {0}, gx, gy;
+  for (int32_t j = 0; j < PATCH; j++) {
+    load_row(&gx, x + j * SIZE), load_row(&gy, y + j * SIZE);
+    sx += gx, sy += gy, sxx += gx * gx, sxy += gx * gy, syy += gy * gy;
+  }
+  float mean_x = total(&sx) * (1 / count), mean_y = total(&sy) * (1 / count);
+  float xx = total(&sxx) - count * mean_x * mean_x + noise, yy = total(&syy) - count * mean_y * mean_y + noise;
+  float xy = total(&sxy) - count * mean_x * mean_y, each = 1 / (xx * yy - xy * xy);
   return (slopes){mean_x, mean_y, yy * each, -xy * each, xx * each};
 }
 
@@ -73,43 +81,53 @@ INLINE void start_of(const float *back, int32_t u, int32_t v, float by[2]) {
   by[1] = ((above[1] + above[3]) + (below[1] + below[3])) * 0.5f;
 }
 
+// Adds what the two pixels of every cell have together, times `by`.
+INLINE void add_cells(float *sum, const patch_row *share, float by) {
+  cell_row both = __builtin_shufflevector(*share, *share, 0, 2, 4, 6) + __builtin_shufflevector(*share, *share, 1, 3, 5, 7), old;
+  memcpy(&old, sum, sizeof old);
+  old += both * by;
+  memcpy(sum, &old, sizeof old);
+}
+
 // Every cell of the patch at (u, v) takes its motion for one share, larger where the pictures agree under it.
 // - `error`: of its pixels, before the last step; `step` is what that step was.
-INLINE void share_out(workings *w, int32_t u, int32_t v, const float error[PATCH][PATCH], const float step[2], const float by[2]) {
+INLINE void share_out(workings *w, int32_t u, int32_t v, const patch_row error[PATCH], const float step[2], const float by[2]) {
   for (int32_t j = 0; j < PATCH; j += 2) {
-    float share[PATCH] = {0};
+    patch_row share = {0};
     for (int32_t k = j; k < j + 2; k++) {
-      const float *x = w->x + (v + k) * SIZE + u, *y = w->y + (v + k) * SIZE + u;
-      for (int32_t i = 0; i < PATCH; i++) {
-        float left = error[k][i] - (x[i] * step[0] + y[i] * step[1]), size = left < 0 ? -left : left;
-        share[i] += 1 / (size < 1 ? 1 : size);
-      }
+      patch_row x, y;
+      load_row(&x, w->x + (v + k) * SIZE + u), load_row(&y, w->y + (v + k) * SIZE + u);
+      patch_row left = error[k] - (x * step[0] + y * step[1]);
+      // Its size, and 1 where that is less.
+      patch_bits size = (patch_bits)left & INT32_MAX, small = (patch_row)size < 1, one = (patch_bits)((patch_row){0} + 1);
+      share += 1 / (patch_row)((small & one) | (~small & size));
     }
     int32_t first = (v + j) / 2 * CELLS + u / 2;
-    for (int32_t i = 0; i < PATCH / 2; i++) {
-      float both = share[2 * i] + share[2 * i + 1];
-      w->sum_x[first + i] += both * by[0], w->sum_y[first + i] += both * by[1], w->share[first + i] += both;
-    }
+    add_cells(w->sum_x + first, &share, by[0]);
+    add_cells(w->sum_y + first, &share, by[1]);
+    add_cells(w->share + first, &share, 1);
   }
 }
 
 // One step of least squares for the patch at (u, v): the shift that explains its error, whatever is added to the brightness.
 INLINE void search(workings *w, const float *now, const float *before, const float *back, int32_t u, int32_t v, const slopes *patch) {
   const float farthest = 2;
-  float by[2], error[PATCH][PATCH], sum[PATCH] = {0}, sum_x[PATCH] = {0}, sum_y[PATCH] = {0};
+  float by[2];
+  patch_row error[PATCH], sum = {0}, sum_x = {0}, sum_y = {0};
   start_of(back, u, v, by);
   float left = clamped((float)u + by[0], 0, SIZE - PATCH), top = clamped((float)v + by[1], 0, SIZE - PATCH);
   int32_t x0 = (int32_t)left < SIZE - PATCH ? (int32_t)left : SIZE - PATCH - 1, y0 = (int32_t)top < SIZE - PATCH ? (int32_t)top : SIZE - PATCH - 1;
   float fx = left - (float)x0, fy = top - (float)y0;
   for (int32_t j = 0; j < PATCH; j++) {
-    const float *was = before + (y0 + j) * SIZE + x0, *under = was + SIZE, *is = now + (v + j) * SIZE + u;
-    const float *x = w->x + (v + j) * SIZE + u, *y = w->y + (v + j) * SIZE + u;
-    for (int32_t i = 0; i < PATCH; i++) {
-      float e = is[i] - mixed(was[i], was[i + 1], under[i], under[i + 1], fx, fy);
-      error[j][i] = e, sum[i] += e, sum_x[i] += x[i] * e, sum_y[i] += y[i] * e;
-    }
+    const float *was = before + (y0 + j) * SIZE + x0;
+    patch_row a, b, c, d, is, x, y;
+    load_row(&a, was), load_row(&b, was + 1), load_row(&c, was + SIZE), load_row(&d, was + SIZE + 1);
+    load_row(&is, now + (v + j) * SIZE + u), load_row(&x, w->x + (v + j) * SIZE + u), load_row(&y, w->y + (v + j) * SIZE + u);
+    patch_row above = a + (b - a) * fx, below = c + (d - c) * fx;
+    error[j] = is - (above + (below - above) * fy);
+    sum += error[j], sum_x += x * error[j], sum_y += y * error[j];
   }
-  float all = total(sum), xe = total(sum_x) - patch->mean_x * all, ye = total(sum_y) - patch->mean_y * all;
+  float all = total(&sum), xe = total(&sum_x) - patch->mean_x * all, ye = total(&sum_y) - patch->mean_y * all;
   float step[2] = {
     clamped(patch->xx * xe + patch->xy * ye, -farthest, farthest), clamped(patch->xy * xe + patch->yy * ye, -farthest, farthest)};
   by[0] += step[0], by[1] += step[1];

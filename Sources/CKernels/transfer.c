@@ -125,22 +125,40 @@ static void painted_cell(const float *paint, int y, int x, float worn[4]) {
 // Further apart than this, two neighbouring cells are on both sides of an edge, where one part of the face hides another.
 static const float apart_in_uv = 0.12f;
 
-// UV coordinates between those of four cells, of which some may be off the mesh; false where all are.
-INLINE bool between_uv(const float *uv, place p, float o[2]) {
-  const float *corners[4] = {uv + (p.y0 * 64 + p.x0) * 2, uv + (p.y0 * 64 + p.x1) * 2, uv + (p.y1 * 64 + p.x0) * 2, uv + (p.y1 * 64 + p.x1) * 2};
-  float shares[4] = {(1 - p.fx) * (1 - p.fy), p.fx * (1 - p.fy), (1 - p.fx) * p.fy, p.fx * p.fy}, total = 0, most = 0;
-  const float *nearest = uv;
-  for (int k = 0; k < 4; k++)
-    if (corners[k][0] >= 0 && shares[k] > most) most = shares[k], nearest = corners[k];
-  if (most == 0) return false;
-  o[0] = o[1] = 0;
-  for (int k = 0; k < 4; k++) {
-    const float *c = corners[k];
-    if (c[0] < 0 || fabsf(c[0] - nearest[0]) > apart_in_uv || fabsf(c[1] - nearest[1]) > apart_in_uv) continue;
-    o[0] += shares[k] * c[0], o[1] += shares[k] * c[1], total += shares[k];
+// Of a row of paint, cell by cell: UV coordinates of the four cells of the mesh around, each with its share.
+enum { PAINTED = 128 };
+
+typedef struct {
+  float u[4][PAINTED], v[4][PAINTED], share[4][PAINTED];
+} corners;
+
+INLINE void find_corners(const float *uv, int y, corners *o) {
+  for (int x = 0; x < PAINTED; x++) {
+    // The middle of a 2x2 block, in cells whose pixels are 4 x + 1.
+    place p = place_of((float)x * 0.5f - 0.125f, (float)y * 0.5f - 0.125f, 64);
+    const float *cells[4] = {uv + (p.y0 * 64 + p.x0) * 2, uv + (p.y0 * 64 + p.x1) * 2, uv + (p.y1 * 64 + p.x0) * 2, uv + (p.y1 * 64 + p.x1) * 2};
+    const float shares[4] = {(1 - p.fx) * (1 - p.fy), p.fx * (1 - p.fy), (1 - p.fx) * p.fy, p.fx * p.fy};
+    for (int k = 0; k < 4; k++) o->u[k][x] = cells[k][0], o->v[k][x] = cells[k][1], o->share[k][x] = shares[k];
   }
-  o[0] /= total, o[1] /= total;
-  return true;
+}
+
+// UV coordinates between those of four cells, of which some may be off the mesh; 0 in `known` where all are. Without a branch, so that it is done in vectors.
+INLINE void between_uv(const corners *c, float *u, float *v, int32_t *known) {
+  for (int x = 0; x < PAINTED; x++) {
+    float most = 0, nearest_u = 0, nearest_v = 0, total = 0, sum_u = 0, sum_v = 0;
+    for (int k = 0; k < 4; k++) {
+      int nearer = (c->u[k][x] >= 0) & (c->share[k][x] > most);
+      most = nearer ? c->share[k][x] : most, nearest_u = nearer ? c->u[k][x] : nearest_u, nearest_v = nearer ? c->v[k][x] : nearest_v;
+    }
+    for (int k = 0; k < 4; k++) {
+      int apart = (c->u[k][x] < 0) | (fabsf(c->u[k][x] - nearest_u) > apart_in_uv) | (fabsf(c->v[k][x] - nearest_v) > apart_in_uv);
+      float share = c->share[k][x];
+      sum_u = apart ? sum_u : sum_u + share * c->u[k][x], sum_v = apart ? sum_v : sum_v + share * c->v[k][x], total = apart ? total : total + share;
+    }
+    known[x] = most > 0;
+    total = most > 0 ? total : 1;
+    u[x] = sum_u / total, v[x] = sum_v / total;
+  }
 }
 
 // Rows of a texture: none where there is no mesh, twice as many for eyes and brows as elsewhere. Between these they lie evenly.
@@ -167,16 +185,45 @@ void ssat_paint_texture(const float *paint, float *texture) {
   }
 }
 
+// Four values of a cell, of which the last is not always its own.
+typedef float cell_values __attribute__((vector_size(16)));
+
+INLINE void load_cell(cell_values *to, const float *from) { memcpy(to, from, sizeof *to); }
+
+// `between`, for all values of a cell at once; `count` of the four are kept. Reads all four.
+INLINE void four_between(const float *a, const float *b, const float *c, const float *d, float fx, float fy, const int32_t count, float *o) {
+  cell_values v[4];
+  load_cell(&v[0], a), load_cell(&v[1], b), load_cell(&v[2], c), load_cell(&v[3], d);
+  cell_values top = v[0] + (v[1] - v[0]) * fx, bottom = v[2] + (v[3] - v[2]) * fx, mean = top + (bottom - top) * fy;
+  memcpy(o, &mean, (size_t)count * sizeof(float));
+}
+
+INLINE void cell_between(const float *map, int32_t size, const int32_t channels, place p, float *o) {
+  int32_t upper = p.y0 * size, lower = p.y1 * size;
+  // The last cell of three values has none beyond.
+  if (channels % 4 && (channels != 3 || lower + p.x1 == size * size - 1)) return between(map, size, channels, p, o);
+  for (int32_t k = 0; k < channels; k += 4)
+    four_between(map + (upper + p.x0) * channels + k, map + (upper + p.x1) * channels + k, map + (lower + p.x0) * channels + k,
+                 map + (lower + p.x1) * channels + k, p.fx, p.fy, channels == 3 ? 3 : 4, o + k);
+}
+
 CLONES void ssat_lay_paint(const float *texture, const float *uv, float *paint) {
-  for (int y = 0; y < 128; y++)
-    for (int x = 0; x < 128; x++) {
-      float *o = paint + (y * 128 + x) * 4, at[2];
-      // The middle of a 2x2 block, in cells whose pixels are 4 x + 1.
-      if (between_uv(uv, place_of((float)x * 0.5f - 0.125f, (float)y * 0.5f - 0.125f, 64), at))
-        between(texture, 64, 4, place_of(at[0] * 64 - 0.5f, texture_row(at[1]) * 64 - 0.5f, 64), o);
+  corners around;
+  float u[PAINTED], v[PAINTED];
+  int32_t known[PAINTED];
+  place places[PAINTED];
+  for (int y = 0; y < PAINTED; y++) {
+    find_corners(uv, y, &around);
+    between_uv(&around, u, v, known);
+    for (int x = 0; x < PAINTED; x++) places[x] = place_of(u[x] * 64 - 0.5f, texture_row(v[x]) * 64 - 0.5f, 64);
+    for (int x = 0; x < PAINTED; x++) {
+      float *o = paint + (y * PAINTED + x) * 4;
+      if (known[x])
+        cell_between(texture, 64, 4, places[x], o);
       else
         memset(o, 0, 4 * sizeof(float));
     }
+  }
 }
 
 // The difference relative to the tone, averaged over the skin around.
@@ -384,15 +431,44 @@ CLONES void ssat_assemble_change(const float *gate, int32_t gate_row, int32_t ga
   }
 }
 
-INLINE void move_rows(const float *map, int32_t size, const int32_t channels, const float *back,
-                                                            const int16_t *first, const int16_t *end, float *output) {
+// Cells of a row of a map: between which columns of the motion they lie, and then where they were.
+typedef struct {
+  int32_t left[ROW], right[ROW];
+  float near[ROW];
+} motion_columns;
+
+typedef struct {
+  float x[ROW], y[ROW];
+} row_origins;
+
+INLINE void find_columns(int32_t size, float unit, motion_columns *o) {
+  for (int32_t x = 0; x < size; x++) {
+    place p = place_of(((float)x + 0.5f) / unit - 0.5f, 0, 64);
+    o->left[x] = p.x0, o->right[x] = p.x1, o->near[x] = p.fx;
+  }
+}
+
+// As `motion_at`, of which a row shares a part.
+INLINE void find_row_origins(const float *back, const motion_columns *columns, int32_t y, int32_t first, int32_t end, float unit, row_origins *o) {
+  place row = place_of(0, ((float)y + 0.5f) / unit - 0.5f, 64);
+  for (int32_t x = first; x < end; x++) {
+    motion by = motion_between(back, columns->left[x], columns->right[x], row.y0, row.y1, columns->near[x], row.fy);
+    o->x[x] = (float)x + by[0] * unit, o->y[x] = (float)y + by[1] * unit;
+  }
+}
+
+INLINE void move_rows(const float *map, int32_t size, const int32_t channels, const float *back, const int16_t *first, const int16_t *end,
+                      float *output) {
   float unit = (float)size / 64;
-  for (int32_t y = 0; y < size; y++)
-    for (int32_t x = first[y]; x < end[y]; x++) {
-      float by[2];
-      motion_at(back, (float)x, (float)y, unit, by);
-      between(map, size, channels, place_of((float)x + by[0] * unit, (float)y + by[1] * unit, size), output + (y * size + x) * channels);
-    }
+  motion_columns columns;
+  row_origins from;
+  place places[ROW];
+  find_columns(size, unit, &columns);
+  for (int32_t y = 0; y < size; y++) {
+    find_row_origins(back, &columns, y, first[y], end[y], unit, &from);
+    for (int32_t x = first[y]; x < end[y]; x++) places[x] = place_of(from.x[x], from.y[x], size);
+    for (int32_t x = first[y]; x < end[y]; x++) cell_between(map, size, channels, places[x], output + (y * size + x) * channels);
+  }
 }
 
 CLONES void ssat_move_map(const float *map, int32_t size, int32_t channels, const float *back, const int16_t *first, const int16_t *end,
