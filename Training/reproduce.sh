@@ -31,15 +31,16 @@ train() {
   run train_face_detector --landmarks "$W/landmarks" --noface "$data/noface" --out "$W/detector" --steps "${DETECTOR:-2500}"
   run train_face_mesh --hands "$W/hands.npz" --prepared "$W/prepared" --landmarks "$W/landmarks" --noface "$data/noface" --out "$W/mesh" --steps "${MESH:-5000}"
   once unlabelled prepare_unlabelled --landmarks "$W/landmarks" --checkpoint "$W/mesh/last.pt" --out "$W/unlabelled" "${limit[@]}"
+  once more prepare_unlabelled --packs faces_london,faces_scut,faces_allages,faces_utk,faces_lfw --landmarks "$W/landmarks" --checkpoint "$W/mesh/last.pt" --out "$W/more" "${limit[@]}"
   once windows refiner_windows --landmarks "$W/landmarks" --prepared "$W/prepared,$W/unlabelled" --out "$W/windows" "${limit[@]}"
   run train_mesh_refiner --windows "$W/windows" --prepared "$W/prepared" --mesh "$W/mesh/last.pt" --out "$W/refiner" --steps "${REFINER:-10000}" --hours 100
   for shard in 0 1; do
     once pairs_$shard pairs --prepared "$W/prepared,$W/unlabelled" --out "$W/pairs" --shard $shard --count "${PAIRS:-3500}"
   done
   once pairs_9 pairs --prepared "$W/prepared" --out "$W/pairs" --shard 9 --count "${HELD_OUT_PAIRS:-256}" --held-out
-  once textures painted_textures --prepared "$W/prepared,$W/unlabelled" --out "$W/textures" ${PAINT:+--looks 500}
+  once textures painted_textures --prepared "$W/prepared,$W/unlabelled,$W/more" --out "$W/textures" ${PAINT:+--looks 500}
   for shard in 0 1; do
-    once painted_$shard painted_faces --prepared "$W/prepared,$W/unlabelled" --checkpoint "$W/mesh/last.pt" --refiner "$W/refiner/last.pt" --out "$W/textures" --shard $shard --count "${PAINTED:-9000}"
+    once painted_$shard painted_faces --prepared "$W/prepared,$W/unlabelled,$W/more" --checkpoint "$W/mesh/last.pt" --refiner "$W/refiner/last.pt" --out "$W/textures" --shard $shard --count "${PAINTED:-9000}"
   done
   once painted_9 painted_faces --prepared "$W/prepared" --checkpoint "$W/mesh/last.pt" --refiner "$W/refiner/last.pt" --out "$W/textures" --shard 9 --count 512 --held-out
   run train_paint_estimator --textures "$W/textures" --out "$W/paint" --steps "${PAINT:-8000}" --hours 100

@@ -2,7 +2,7 @@
 
     python -m ssat_training.mean_of W/ssat/last.pt W/keys/last.pt --sharper 1.5 --out W/mean/last.pt
 
-Of SSAT live or FaceMesh. `--share`: of the second. `--sharper`: factor on the softmax's temperature, whose keys the mean makes more alike (decision 0030).
+Of SSAT live, FaceMesh or PaintEstimator. `--share`: of the second. `--sharper`: factor on the softmax's temperature, whose keys the mean makes more alike (decision 0030).
 """
 import argparse
 import math
