@@ -34,6 +34,21 @@ INLINE void between(const float *map, int32_t size, const int32_t channels, plac
   for (int32_t k = 0; k < channels; k++) o[k] = mixed(a[k], b[k], c[k], d[k], p.fx, p.fy);
 }
 
+// Four values: of a cell, or of a pixel and one beyond.
+typedef float four __attribute__((vector_size(16)));
+
+INLINE four load_four(const float *from) {
+  four v;
+  memcpy(&v, from, sizeof v);
+  return v;
+}
+
+// `mixed`, of all four at once.
+INLINE four mixed_four(four a, four b, four c, four d, float fx, float fy) {
+  four top = a + (b - a) * fx, bottom = c + (d - c) * fx;
+  return top + (bottom - top) * fy;
+}
+
 // Both values of a cell of the motion.
 typedef float motion __attribute__((vector_size(8)));
 

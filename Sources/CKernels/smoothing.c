@@ -72,23 +72,13 @@ typedef struct {
 
 _Static_assert(sizeof(smoothing) == SSAT_SMOOTH_SCRATCH * sizeof(float), "the header says how much");
 
-// Four values: a pixel and one beyond, or one of each of four pixels.
-typedef float four __attribute__((vector_size(16)));
-
-INLINE four load_four(const float *from) {
-  four v;
-  memcpy(&v, from, sizeof v);
-  return v;
-}
-
 // The pixel of a map of three values that is between four neighbours.
 INLINE four pixel_between(const float *map, int32_t pixel, float fx, float fy) {
   const float *from = map + pixel * 3;
   // The last pixel of all has no value beyond.
   four a = load_four(from), b = load_four(from + 3), c = load_four(from + 768), d = load_four(from + 770);
   d = __builtin_shufflevector(d, d, 1, 2, 3, 3);
-  four top = a + (b - a) * fx, bottom = c + (d - c) * fx;
-  return top + (bottom - top) * fy;
+  return mixed_four(a, b, c, d, fx, fy);
 }
 
 // Of a map of three values a pixel, what was where a stretch of whole cells comes from: a plane each.

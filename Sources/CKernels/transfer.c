@@ -185,26 +185,17 @@ void ssat_paint_texture(const float *paint, float *texture) {
   }
 }
 
-// Four values of a cell, of which the last is not always its own.
-typedef float cell_values __attribute__((vector_size(16)));
-
-INLINE void load_cell(cell_values *to, const float *from) { memcpy(to, from, sizeof *to); }
-
-// `between`, for all values of a cell at once; `count` of the four are kept. Reads all four.
-INLINE void four_between(const float *a, const float *b, const float *c, const float *d, float fx, float fy, const int32_t count, float *o) {
-  cell_values v[4];
-  load_cell(&v[0], a), load_cell(&v[1], b), load_cell(&v[2], c), load_cell(&v[3], d);
-  cell_values top = v[0] + (v[1] - v[0]) * fx, bottom = v[2] + (v[3] - v[2]) * fx, mean = top + (bottom - top) * fy;
-  memcpy(o, &mean, (size_t)count * sizeof(float));
-}
-
+// `between`, four values of a cell at once.
 INLINE void cell_between(const float *map, int32_t size, const int32_t channels, place p, float *o) {
   int32_t upper = p.y0 * size, lower = p.y1 * size;
   // The last cell of three values has none beyond.
   if (channels % 4 && (channels != 3 || lower + p.x1 == size * size - 1)) return between(map, size, channels, p, o);
-  for (int32_t k = 0; k < channels; k += 4)
-    four_between(map + (upper + p.x0) * channels + k, map + (upper + p.x1) * channels + k, map + (lower + p.x0) * channels + k,
-                 map + (lower + p.x1) * channels + k, p.fx, p.fy, channels == 3 ? 3 : 4, o + k);
+  for (int32_t k = 0; k < channels; k += 4) {
+    four a = load_four(map + (upper + p.x0) * channels + k), b = load_four(map + (upper + p.x1) * channels + k);
+    four c = load_four(map + (lower + p.x0) * channels + k), d = load_four(map + (lower + p.x1) * channels + k);
+    four mean = mixed_four(a, b, c, d, p.fx, p.fy);
+    memcpy(o + k, &mean, (channels == 3 ? 3 : 4) * sizeof(float));
+  }
 }
 
 CLONES void ssat_lay_paint(const float *texture, const float *uv, float *paint) {
