@@ -67,8 +67,9 @@ public final class MakeupFilter: @unchecked Sendable {
     private let zones: FaceZones
     private let lock = NSLock()
     private var networks: [SSAT] = []
-    private let pool = FaceViewPool()
-    private let predictions = PredictionPool()
+    private let pool = ObjectPool { FaceView() }
+    private let predictions = ObjectPool { Prediction() }
+    private let changes = ObjectPool { FaceChange() }
     /// Whether a prediction serves for further frames while the face, moved along, looks the same. Set before the first frame.
     public var reusesPredictions = true
     private var keepsPredictions: Bool { reusesPredictions && predictsAsideEvery == 0 }
@@ -78,7 +79,6 @@ public final class MakeupFilter: @unchecked Sendable {
     private var analyses: [Analysis] = []
     private var scratch: [Scratch] = []
     private var planes = [Float](repeating: 0, count: 256 * 256 * 3)
-    private var lateChange = [Float](repeating: 0, count: 256 * 256 * 3)
     private var smoothingScratch = [Float](repeating: 0, count: Int(SSAT_SMOOTH_SCRATCH))
     public var temporalSmoothing = true
     /// 0: every frame waits for its own prediction. Otherwise, for live pictures (one worker, and no team: that serves one thread):
@@ -181,9 +181,24 @@ public final class MakeupFilter: @unchecked Sendable {
         for view in analysis.views {
             if let unused = view.prediction { predictions.give(unused) }
             (view.prediction, view.reusesPrediction) = (nil, false)
+            wear(nil, view)
             pool.give(view)
         }
         analysis.views.removeAll(keepingCapacity: true)
+    }
+
+    /// The view's change from now on; the one that it had may be filled again.
+    private func wear(_ change: FaceChange?, _ view: FaceView) {
+        if let old = view.change { changes.give(old) }
+        view.change = change
+    }
+
+    /// The view's change, to be filled.
+    private func change(of view: FaceView) -> FaceChange {
+        if let change = view.change { return change }
+        let change = changes.take()
+        view.change = change
+        return change
     }
 
     /// Predicts the change of every face, or gives it the last one.
@@ -214,15 +229,16 @@ public final class MakeupFilter: @unchecked Sendable {
 
     /// What was predicted aside for a frame that is past, moved along to the last one that was shown.
     private func takeUp(_ job: Predictor.Job) {
-        let view = job.view, track = view.track!, all = WeightedRows.Spans.everyPixel
-        job.since.withVectors { ssat_move_map(view.change, 256, 3, $0, all.first, all.end, &lateChange) }
-        view.change.withUnsafeMutableBufferPointer { _ = $0.update(fromContentsOf: lateChange) }
+        let view = job.view, track = view.track!, all = WeightedRows.Spans.everyPixel, moved = changes.take()
+        job.since.withVectors { ssat_move_map(change(of: view).added, 256, 3, $0, all.first, all.end, &moved.added) }
+        wear(moved, view)
         for i in 0..<256 * 256 where !track.previousChange.isEmpty {
             for c in 0..<3 { view.crop[i * 3 + c] = track.previousCrop[i * 4 + c] }
         }
         view.step.clear()
         // Predictions come seldom: they are not to take many to arrive.
-        smooth(view, job.outfit, calm: 0.5)
+        smooth(view, moved, job.outfit, calm: 0.5)
+        wear(nil, view)
     }
 
     private func predict(_ view: FaceView, _ look: Look, _ recipe: Recipe) {
@@ -235,18 +251,18 @@ public final class MakeupFilter: @unchecked Sendable {
         }
         recipe.weigh(view, zones, into: &buffers.weight, scratch: &buffers.soft)
         if keepsPredictions { view.prediction = predictions.take() }
-        let eyes = EyeRows(uv: view.uv)
+        let eyes = EyeRows(uv: view.uv), change = change(of: view)
         network.encode(crop: view.crop, classes: view.parsing, uv: view.uvFeatures, for: buffers.weight, eyes: eyes, withMargin: keepsPredictions)
         network.transfer(
-            look, on: view.colours, uv: view.uv, eyes: eyes, weight: buffers.weight, change: &view.change, follows: &view.follows, keeping: view.prediction)
-        if recipe.tone > 0 { addTone(look, recipe, view, buffers) }
+            look, on: view.colours, uv: view.uv, eyes: eyes, weight: buffers.weight, change: &change.added, follows: &change.follows, keeping: view.prediction)
+        if recipe.tone > 0 { addTone(look, recipe, view, change, buffers) }
     }
 
     /// The change of a face that can do with its last prediction.
-    private func repredict(_ view: FaceView, _ outfit: Outfit) {
+    private func repredict(_ view: FaceView, _ change: FaceChange, _ outfit: Outfit) {
         guard let look = outfit.look, let prediction = view.track.prediction else {
             // Cannot be; what the view wore in another frame must not be shown in this one.
-            for i in view.change.indices { view.change[i] = 0 }
+            for i in change.added.indices { change.added[i] = 0 }
             return
         }
         outfit.recipe.weigh(view, zones, into: &ownScratch.weight, scratch: &ownScratch.soft)
@@ -254,12 +270,12 @@ public final class MakeupFilter: @unchecked Sendable {
         prediction.move(view.motion, for: ownScratch.weight, into: moved)
         assembler.look(at: view.crop, classes: view.parsing, average: view.average)
         assembler.lay(look, on: view.colours, warped: moved.warped, uv: moved.uv, eyes: moved.eyes, forDecoder: false)
-        moved.withMaps { assembler.assemble(gate: $0, head: $1, weight: ownScratch.weight, change: &view.change, follows: &view.follows) }
-        if outfit.recipe.tone > 0 { addTone(look, outfit.recipe, view, ownScratch) }
+        moved.withMaps { assembler.assemble(gate: $0, head: $1, weight: ownScratch.weight, change: &change.added, follows: &change.follows) }
+        if outfit.recipe.tone > 0 { addTone(look, outfit.recipe, view, change, ownScratch) }
     }
 
     /// Moves all skin (face, ears, neck) by the difference of the two complexions.
-    private func addTone(_ look: Look, _ recipe: Recipe, _ view: FaceView, _ buffers: Scratch) {
+    private func addTone(_ look: Look, _ recipe: Recipe, _ view: FaceView, _ change: FaceChange, _ buffers: Scratch) {
         guard let frame = view.meshFrame, let own = view.complexion else { return }
         let apart = look.complexion - own, share = 0.5 * recipe.tone * recipe.strength
         for i in 0..<256 * 256 {
@@ -270,7 +286,7 @@ public final class MakeupFilter: @unchecked Sendable {
         soften(&buffers.weight, &buffers.soft, passes: 4)
         for i in 0..<256 * 256 where buffers.weight[i] > 0 {
             let shift = apart.colour(at: frame.place(pixel: i)) * (share * buffers.weight[i])
-            for c in 0..<3 { view.change[i * 3 + c] += shift[c] }
+            for c in 0..<3 { change.added[i * 3 + c] += shift[c] }
         }
     }
 
@@ -279,10 +295,11 @@ public final class MakeupFilter: @unchecked Sendable {
         let isShown = analysis.outfit.isWorn && !analysis.awaitsPrediction
         if isShown {
             for view in analysis.views {
-                if view.reusesPrediction { repredict(view, analysis.outfit) } else { handOver(view) }
-                if view.keepsChange { view.track.moveChange(to: view) } else { smooth(view, analysis.outfit) }
+                let change = change(of: view)
+                if view.reusesPrediction { repredict(view, change, analysis.outfit) } else { handOver(view) }
+                if view.keepsChange { view.track.moveChange(to: view, change) } else { smooth(view, change, analysis.outfit) }
                 shown.withFace(of: view, wearing: analysis.outfit.look, in: frame) {
-                    frame.add(view.change, view.cropToFrame, planes: &planes, firstColumn: firstColumn, shown: $0, team: team)
+                    frame.add(change.added, view.cropToFrame, planes: &planes, firstColumn: firstColumn, shown: $0, team: team)
                 }
             }
         }
@@ -317,17 +334,17 @@ public final class MakeupFilter: @unchecked Sendable {
     }
 
     /// Towards the previous change, moved along; from the start where the face wore another look, so that no frame mixes two.
-    private func smooth(_ view: FaceView, _ outfit: Outfit, calm: Float = 0.1) {
+    private func smooth(_ view: FaceView, _ change: FaceChange, _ outfit: Outfit, calm: Float = 0.1) {
         let track = view.track!
         defer { track.previousLook = outfit.look }
-        guard temporalSmoothing, track.previousChange.count == view.change.count, track.previousLook === outfit.look else {
-            track.previousChange = view.change
+        guard temporalSmoothing, !track.previousChange.isEmpty, track.previousLook === outfit.look else {
+            track.previousChange = change.added
             ssat_keep_crop(view.crop, &track.previousCrop, &track.meanCrop)
             return
         }
         view.step.withVectors { back in
             ssat_smooth_change(
-                &view.change, &track.previousChange, view.crop, &track.previousCrop, view.follows, &track.meanCrop, back, calm, &smoothingScratch)
+                &change.added, &track.previousChange, view.crop, &track.previousCrop, change.follows, &track.meanCrop, back, calm, &smoothingScratch)
         }
     }
 
@@ -342,10 +359,11 @@ public final class MakeupFilter: @unchecked Sendable {
     public func correspondencePictures(_ analysis: Analysis) -> [[UInt8]] {
         guard let look else { return [] }
         let network = networks[0]
-        let weight = [Float](repeating: 0, count: 256 * 256)
+        let weight = [Float](repeating: 0, count: 256 * 256), unused = changes.take()
+        defer { changes.give(unused) }
         return analysis.views.map { view in
             network.encode(crop: view.crop, classes: view.parsing, uv: view.uvFeatures, for: weight)
-            network.transfer(look, on: view.colours, uv: view.uv, weight: weight, change: &view.change)
+            network.transfer(look, on: view.colours, uv: view.uv, weight: weight, change: &unused.added)
             return (0..<256 * 256 * 3).map { i in
                 let cell = i / (256 * 3) / 4 * 64 + i / 3 % 256 / 4
                 return UInt8(max(0, min(255, (network.warped[cell * 3 + i % 3] + 1) * 127.5)))

@@ -29,7 +29,7 @@ final class FaceTracker: @unchecked Sendable {
     private let meanPoints: [SIMD2<Float>]
     private let policy: FacePolicy
     private let team: WorkerTeam?
-    private let pool: FaceViewPool
+    private let pool: ObjectPool<FaceView>
     private var tracks: [Track] = []
     private var found: [Detection] = []
     private var gone: [(id: Int, centre: SIMD2<Float>, time: Double)] = []
@@ -64,7 +64,7 @@ final class FaceTracker: @unchecked Sendable {
     private static let hopelessPresence: Float = 0.002
 
     /// - Parameter pool: where the views of `update` come from. Give them back.
-    init(precision: Precision, policy: FacePolicy, pool: FaceViewPool, team: WorkerTeam? = nil) throws {
+    init(precision: Precision, policy: FacePolicy, pool: ObjectPool<FaceView>, team: WorkerTeam? = nil) throws {
         self.pool = pool
         detector = try FaceDetector(weights: Models.faceDetector(precision), precision: precision)
         mesh = try FaceMesh(weights: Models.faceMesh(precision), precision: precision)

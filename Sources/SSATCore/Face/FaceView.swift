@@ -1,5 +1,3 @@
-import Synchronization
-
 /// One face of one frame: its aligned crop and what FaceMesh saw in it. Reused; valid until given back.
 package final class FaceView: @unchecked Sendable {
     var track: Track!
@@ -20,9 +18,8 @@ package final class FaceView: @unchecked Sendable {
     var uvFeatures = [Float](repeating: 0, count: 64 * 64 * 13)
     /// Of every cell, the holes of the mesh closed; -1 outside.
     package var uv = [SIMD2<Float>](repeating: SIMD2(-1, -1), count: 64 * 64)
-    var change = [Float](repeating: 0, count: 256 * 256 * 3)
-    /// 256x256x2: by how much the change follows the crop's own luma, and its chroma.
-    var follows = [Float](repeating: 0, count: 256 * 256 * 2)
+    /// What makeup changes of the crop, once somebody has computed it.
+    var change: FaceChange?
     /// Whether the track's last change is shown, instead of one predicted for this frame.
     var keepsChange = false
     /// Since the track's last prediction, and since its last frame.
@@ -45,14 +42,4 @@ package final class FaceView: @unchecked Sendable {
         copy(other.uvFeatures, &uvFeatures)
         copy(other.uv, &uv)
     }
-}
-
-/// Views to fill, kept for the next frames once they are given back.
-///
-/// Threads: any.
-final class FaceViewPool: Sendable {
-    private let spare = Mutex<[FaceView]>([])
-
-    func take() -> FaceView { spare.withLock { $0.popLast() } ?? FaceView() }
-    func give(_ view: FaceView) { spare.withLock { $0.append(view) } }
 }

@@ -34,13 +34,13 @@ final class Track: @unchecked Sendable {
     }
 
     /// The last change for a new crop, moved along with the face, nothing where makeup does not go now.
-    func moveChange(to view: FaceView) {
+    func moveChange(to view: FaceView, _ change: FaceChange) {
         let all = WeightedRows.Spans.everyPixel
-        view.step.withVectors { ssat_move_map(previousChange, 256, 3, $0, all.first, all.end, &view.change) }
-        previousChange.withUnsafeMutableBufferPointer { _ = $0.update(fromContentsOf: view.change) }
+        view.step.withVectors { ssat_move_map(previousChange, 256, 3, $0, all.first, all.end, &change.added) }
+        previousChange.withUnsafeMutableBufferPointer { _ = $0.update(fromContentsOf: change.added) }
         ssat_keep_crop(view.crop, &previousCrop, &meanCrop)
         for i in 0..<256 * 256 where FaceClass.refusesMakeup[Int(view.parsing[i])] {
-            for c in i * 3..<i * 3 + 3 { view.change[c] = 0 }
+            for c in i * 3..<i * 3 + 3 { change.added[c] = 0 }
         }
     }
 

@@ -2,7 +2,7 @@
 ///
 /// Threads: one thread at a time.
 public final class LookMaker: @unchecked Sendable {
-    private let pool = FaceViewPool()
+    private let pool = ObjectPool { FaceView() }
     private let tracker: FaceTracker
     private let network: SSAT
     private let estimator: PaintEstimator

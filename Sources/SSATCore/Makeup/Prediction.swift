@@ -1,5 +1,4 @@
 import CKernels
-import Synchronization
 
 /// What the networks said of one face: all that its change is made of, but for the face's own pixels. Good for the next frames, too, while the
 /// face hardly moves in its crop (`PredictionKey`).
@@ -134,14 +133,4 @@ package final class Prediction: @unchecked Sendable {
         for c in 0..<channels { map[cell * channels + c] = sum[c] / count }
         return true
     }
-}
-
-/// Predictions to fill, kept for the next ones once they are given back.
-///
-/// Threads: any.
-final class PredictionPool: Sendable {
-    private let spare = Mutex<[Prediction]>([])
-
-    func take() -> Prediction { spare.withLock { $0.popLast() } ?? Prediction() }
-    func give(_ prediction: Prediction) { spare.withLock { $0.append(prediction) } }
 }
