@@ -78,8 +78,8 @@ public final class MakeupFilter: @unchecked Sendable {
     /// Those that were given out, to be used again once nobody holds them.
     private var analyses: [Analysis] = []
     private var scratch: [Scratch] = []
-    private var planes = [Float](repeating: 0, count: 256 * 256 * 3)
-    private var smoothingScratch = [Float](repeating: 0, count: Int(SSAT_SMOOTH_SCRATCH))
+    /// Of `finish`: for smoothing a change, and then for adding it to the frame.
+    private var changeScratch = [Float](repeating: 0, count: max(Int(SSAT_SMOOTH_SCRATCH), 256 * 256 * 3))
     public var temporalSmoothing = true
     /// 0: every frame waits for its own prediction. Otherwise, for live pictures (one worker, and no team: that serves one thread):
     /// predictions are made aside, on a thread of their own, begun at most once in so many frames; a frame wears what was predicted
@@ -299,7 +299,7 @@ public final class MakeupFilter: @unchecked Sendable {
                 if view.reusesPrediction { repredict(view, change, analysis.outfit) } else { handOver(view) }
                 if view.keepsChange { view.track.moveChange(to: view, change) } else { smooth(view, change, analysis.outfit) }
                 shown.withFace(of: view, wearing: analysis.outfit.look, in: frame) {
-                    frame.add(change.added, view.cropToFrame, planes: &planes, firstColumn: firstColumn, shown: $0, team: team)
+                    frame.add(change.added, view.cropToFrame, planes: &changeScratch, firstColumn: firstColumn, shown: $0, team: team)
                 }
             }
         }
@@ -344,7 +344,7 @@ public final class MakeupFilter: @unchecked Sendable {
         }
         view.step.withVectors { back in
             ssat_smooth_change(
-                &change.added, &track.previousChange, view.crop, &track.previousCrop, change.follows, &track.meanCrop, back, calm, &smoothingScratch)
+                &change.added, &track.previousChange, view.crop, &track.previousCrop, change.follows, &track.meanCrop, back, calm, &changeScratch)
         }
     }
 

@@ -9,6 +9,7 @@ public struct EncoderOptions: Sendable {
     /// A libavformat muxer, or y4m; nil goes by the file name ('-' is matroska).
     public var container: String?
     public var crf: Int?
+    /// Of libx264 and libx265, as they define it; nil: veryfast, by libx264 in less memory (`Encoder.lookLessFarAhead`).
     public var preset: String?
     /// Of the encoder. 0: as many as the pipeline's shares say, or what the encoder thinks right where there is no pipeline.
     public var threads = 0
@@ -30,6 +31,8 @@ final class Encoder: @unchecked Sendable {
         /// Frames per second; 0/0 when unknown.
         var rate: AVRational
         var sampleAspect = AVRational(num: 0, den: 1)
+        /// Whether every frame lasts as long as the next.
+        var isConstant = false
 
         init(timeBase: AVRational, rate: AVRational) {
             self.timeBase = timeBase
@@ -40,6 +43,7 @@ final class Encoder: @unchecked Sendable {
             timeBase = stream.pointee.time_base
             rate = stream.pointee.avg_frame_rate.num > 0 ? stream.pointee.avg_frame_rate : stream.pointee.r_frame_rate
             sampleAspect = stream.pointee.sample_aspect_ratio
+            isConstant = rate.num > 0 && av_cmp_q(rate, stream.pointee.r_frame_rate) == 0
         }
     }
 
@@ -72,22 +76,7 @@ final class Encoder: @unchecked Sendable {
         context.pointee.thread_count = Int32(options.threads)
         if options.live { context.pointee.gop_size = max(Int32(2 * av_q2d(timing.rate)), 1) }
         if globalHeader { context.pointee.flags |= AV_CODEC_FLAG_GLOBAL_HEADER }
-        if name.hasPrefix("libx26") {
-            av_opt_set(context.pointee.priv_data, "preset", options.preset ?? "veryfast", 0)
-            av_opt_set(context.pointee.priv_data, "crf", "\(options.crf ?? 18)", 0)
-            if options.live { av_opt_set(context.pointee.priv_data, "tune", "zerolatency", 0) }
-        } else if name.hasPrefix("libvpx") || name.hasPrefix("libaom") {
-            av_opt_set(context.pointee.priv_data, "crf", "\(options.crf ?? 28)", 0)
-            av_opt_set(context.pointee.priv_data, "cpu-used", "6", 0)
-            av_opt_set(context.pointee.priv_data, "row-mt", "1", 0)
-        } else if name == "libwebp" {
-            av_opt_set(context.pointee.priv_data, "quality", "92", 0)
-        } else if name == "mjpeg" || name == "mpeg4" {
-            context.pointee.flags |= AV_CODEC_FLAG_QSCALE
-            context.pointee.global_quality = 2 * FF_QP2LAMBDA
-            context.pointee.strict_std_compliance = FF_COMPLIANCE_UNOFFICIAL
-        }
-        if options.sparesMemory { Self.spareMemory(context, name) }
+        setQuality(name, options, timing)
         let code = avcodec_open2(context, codec, nil)
         guard code >= 0 else { throw VideoError.encoder(name, "cannot encode this video (\(VideoError.text(code)))") }
     }
@@ -97,15 +86,53 @@ final class Encoder: @unchecked Sendable {
         avcodec_free_context(&pointer)
     }
 
-    /// Every frame that libx264 looks ahead at takes 7 MB at 1080p, and every one that others are predicted from 11 (docs/decisions/0045).
-    private static func spareMemory(_ context: UnsafeMutablePointer<AVCodecContext>, _ name: String) {
-        func set(_ option: String, _ value: String) { av_opt_set(context.pointee.priv_data, option, value, 0) }
+    private func set(_ option: String, _ value: String) { av_opt_set(context.pointee.priv_data, option, value, 0) }
+
+    /// How good the picture is to be, how fast, and in how much memory: each encoder has its own words for it.
+    private func setQuality(_ name: String, _ options: EncoderOptions, _ timing: Timing) {
+        if name.hasPrefix("libx26") {
+            set("preset", options.preset ?? "veryfast")
+            set("crf", "\(options.crf ?? 18)")
+            if options.live { set("tune", "zerolatency") }
+            if name.hasPrefix("libx264") {
+                _ = Self.leavesHugePages
+                if options.preset == nil, !options.live { lookLessFarAhead(isConstant: timing.isConstant) }
+            }
+        } else if name.hasPrefix("libvpx") || name.hasPrefix("libaom") {
+            set("crf", "\(options.crf ?? 28)")
+            set("cpu-used", "6")
+            set("row-mt", "1")
+        } else if name == "libwebp" {
+            set("quality", "92")
+        } else if name == "mjpeg" || name == "mpeg4" {
+            context.pointee.flags |= AV_CODEC_FLAG_QSCALE
+            context.pointee.global_quality = 2 * FF_QP2LAMBDA
+            context.pointee.strict_std_compliance = FF_COMPLIANCE_UNOFFICIAL
+        }
+        if options.sparesMemory { spareMemory(name) }
+    }
+
+    /// libx264 asks for huge pages, and its buffers do not fill them: 11 MB at 1080p for no time.
+    private static let leavesHugePages: Void = ssat_leave_huge_pages()
+
+    /// Every frame that libx264 looks ahead at takes 7 MB at 1080p, and every one that others are predicted from 12 (docs/decisions/0050).
+    /// - Parameter isConstant: whether the next frame's time is known before it comes.
+    private func lookLessFarAhead(isConstant: Bool) {
+        set("rc-lookahead", "6")
+        set("b-pyramid", "none")
+        // Of frames that wait for the thread that looks ahead. More threads wait for it more.
+        var parameters = context.pointee.thread_count == 1 || context.pointee.thread_count == 2 ? ["sync-lookahead=1"] : []
+        if isConstant { parameters.append("force-cfr=1") }
+        if !parameters.isEmpty { set("x264-params", parameters.joined(separator: ":")) }
+    }
+
+    private func spareMemory(_ name: String) {
         if name == "libx265" {
             // It refuses to look ahead at no more frames than may be B in a row; slow presets have eight.
             set("x265-params", "frame-threads=1:bframes=4:rc-lookahead=5")
         } else if name.hasPrefix("libx264") {
             context.pointee.thread_type = FF_THREAD_SLICE
-            set("rc-lookahead", "4")
+            set("rc-lookahead", "5")
             set("b-pyramid", "none")
         } else if name.hasPrefix("libvpx") || name.hasPrefix("libaom") {
             set("lag-in-frames", "8")

@@ -73,8 +73,8 @@ public struct Pipeline<Filter: FrameFilter> {
         let decoder = try Decoder(input, threads: shares.decoder)
         let muxer = try Muxer(path: path, source: input, encoder: options.name, container: options.container)
         defer { muxer.discard() }
-        let decoded = BoundedQueue<Item>(capacity: 1), work = BoundedQueue<Item>(capacity: shares.transforms + 1)
-        let ordered = BoundedQueue<Item>(capacity: shares.transforms + 1)
+        let decoded = BoundedQueue<Item>(capacity: 1), work = BoundedQueue<Item>(capacity: shares.transforms)
+        let ordered = BoundedQueue<Item>(capacity: shares.transforms)
         let failure = Failure(), ended = End()
         let group = DispatchGroup()
         let timeBase = av_q2d(input.videoStream.pointee.time_base), origin = input.startSeconds

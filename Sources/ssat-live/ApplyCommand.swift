@@ -13,12 +13,12 @@ struct ApplyCommand: ParsableCommand {
     @Option(help: "Container, such as mp4, matroska, y4m; by the output's name if not given.") var format: String?
     @Option(help: "A libavcodec encoder, such as libx264, libx265, libvpx-vp9, ffv1.") var encoder: String?
     @Option(help: "Quality of the encoder; lower is better.") var crf: Int?
-    @Option(help: "Preset of libx264 and libx265.") var preset: String?
+    @Option(help: "Preset of libx264 and libx265 (default: veryfast, by libx264 in less memory).") var preset: String?
     @Option(help: "Seconds to skip at the beginning.") var start: Double = 0
     @Option(help: "Seconds to process.") var duration: Double?
     @Option(help: "Threads that decoding, makeup and encoding share; 0 is one for every processor.") var threads = 0
     @Option(help: "split: the left half stays as it was; side: source and result beside each other.") var compare: Comparison?
-    @Flag(help: "Take a third less memory; H.264 of the same quality is 2 to 16 % larger then.") var lowMemory = false
+    @Flag(help: "Take less memory; H.264 of the same quality is up to 6 % larger then.") var lowMemory = false
     @Option(help: "What is shown while no face is seen: pass, hold (briefly, then blur), blur or placeholder.") var onLost: LostPolicy = .pass
     @Option(help: "auto, bar, plain, json or none.") var progress: Progress.Style = .auto
     @Option(help: "Write what was done to this JSON file.") var report: String?

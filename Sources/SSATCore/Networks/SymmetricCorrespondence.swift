@@ -9,10 +9,8 @@ final class SymmetricCorrespondence: @unchecked Sendable {
     static let grid = 64, channels = 64
 
     private(set) var positions: [Int32] = []
-    private var normalized = [Float](repeating: 0, count: grid * grid * channels)
-    private var centred = [Float](repeating: 0, count: grid * grid * channels)
-    private var queries = [Int8](repeating: 0, count: grid * grid * channels)
-    private var warped = [Float](repeating: 0, count: grid * grid * channels)
+    private var normalized: [Float] = [], warped: [Float] = []
+    private var queries: [Int8] = []
     private var scores = [Float](repeating: 0, count: grid * grid)
     private var scratch = Arena(size: 64)
 
@@ -48,8 +46,18 @@ final class SymmetricCorrespondence: @unchecked Sendable {
     /// Which cells of the source take part. `parsing`: 256x256 classes.
     func choosePositions(_ parsing: UnsafePointer<UInt8>) { Self.makeupPositions(parsing, into: &positions) }
 
+    /// A face takes a third of the grid. In steps, so that one that comes nearer does not ask for memory in every frame.
+    private func makeRoom() {
+        let step = 512, need = (positions.count + step - 1) / step * step * Self.channels
+        guard normalized.count < need else { return }
+        normalized = [Float](repeating: 0, count: need)
+        warped = [Float](repeating: 0, count: need)
+        queries = [Int8](repeating: 0, count: need)
+    }
+
     /// Takes the source's keys (64x64x64 f32 map), of the cells that were chosen.
     func prepare(keys: UnsafePointer<Float>, rowStride: Int, pixelStride: Int) {
+        makeRoom()
         Self.normalize(keys, rowStride: rowStride, pixelStride: pixelStride, positions: positions, into: &normalized)
     }
 
@@ -72,11 +80,12 @@ final class SymmetricCorrespondence: @unchecked Sendable {
 
     private func attendInt8(_ look: Look, _ temperature: Float, _ kernels: UnsafePointer<ssat_kernels>, _ team: WorkerTeam?) {
         let count = positions.count * Self.channels
-        look.keyCentre.centre(queries: normalized, count: positions.count, into: &centred)
+        // Lie where the answers will.
+        look.keyCentre.centre(queries: normalized, count: positions.count, into: &warped)
         var largest: Float = 1e-6
-        for i in 0..<count { largest = max(largest, abs(centred[i])) }
+        for i in 0..<count { largest = max(largest, abs(warped[i])) }
         let scale = largest / 127
-        ssat_quantize_s8(centred, Int32(count), 1 / scale, &queries)
+        ssat_quantize_s8(warped, Int32(count), 1 / scale, &queries)
         let need = (kernels.pointee.attention_scratch_size(Int32(look.count), Int32(Self.channels)) + 63) / 64 * 64
         let members = team?.count ?? 1, rows = positions.count
         if scratch.size < need * members { scratch = Arena(size: need * members) }
