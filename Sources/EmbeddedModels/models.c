@@ -1,5 +1,11 @@
 // The trained networks, embedded with C23 #embed: the binary needs no files beside it.
+#define _DEFAULT_SOURCE
 #include "EmbeddedModels.h"
+
+#include <malloc.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 static const unsigned char face_detector_bytes[] = {
 #embed "../../Models/face_detector.safetensors"
@@ -40,3 +46,13 @@ static const ssat_model models[] = {
 };
 
 ssat_model ssat_embedded_model(ssat_model_name name) { return models[name]; }
+
+void ssat_release_models(void) {
+  const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+  for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
+    const uintptr_t start = (uintptr_t)models[i].bytes;
+    const uintptr_t first = (start + page - 1) / page * page, end = (start + models[i].size) / page * page;
+    if (first < end) madvise((void *)first, end - first, MADV_DONTNEED);
+  }
+  malloc_trim(0);
+}

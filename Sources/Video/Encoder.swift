@@ -118,7 +118,7 @@ final class Encoder: @unchecked Sendable {
     /// Every frame that libx264 looks ahead at takes 7 MB at 1080p, and every one that others are predicted from 12 (docs/decisions/0050).
     /// - Parameter isConstant: whether the next frame's time is known before it comes.
     private func lookLessFarAhead(isConstant: Bool) {
-        set("rc-lookahead", "6")
+        set("rc-lookahead", "5")
         set("b-pyramid", "none")
         // Of frames that wait for the thread that looks ahead. More threads wait for it more.
         var parameters = context.pointee.thread_count == 1 || context.pointee.thread_count == 2 ? ["sync-lookahead=1"] : []

@@ -24,4 +24,8 @@ typedef struct {
 
 ssat_model ssat_embedded_model(ssat_model_name name);
 
+/// Lets go of the memory that reading the networks took, and of what was freed since: what is used of them has been copied by then. Read again, they
+/// come from the file again. Any thread.
+void ssat_release_models(void);
+
 #endif

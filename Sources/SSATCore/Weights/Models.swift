@@ -3,15 +3,8 @@ import Foundation
 
 /// The networks that ship inside the binary.
 public enum Models {
-    /// Lets go of the memory that reading the networks took: what is used of them has been copied by then. Read again, they come from the file again.
-    static func release() {
-        let page = UInt(getpagesize())
-        for model in SSAT_MODEL_FACE_DETECTOR.rawValue...SSAT_MODEL_CANONICAL_MESH.rawValue {
-            let bytes = ssat_embedded_model(ssat_model_name(model)), start = UInt(bitPattern: bytes.bytes)
-            let first = (start + page - 1) / page * page, end = (start + UInt(bytes.size)) / page * page
-            if first < end { madvise(UnsafeMutableRawPointer(bitPattern: first), Int(end - first), MADV_DONTNEED) }
-        }
-    }
+    /// Lets go of the memory that reading the networks took: what is used of them has been copied by then.
+    static func release() { ssat_release_models() }
 
     static func load(_ name: ssat_model_name, _ label: String) throws -> Safetensors {
         let model = ssat_embedded_model(name)
