@@ -120,8 +120,8 @@ final class Encoder: @unchecked Sendable {
     private func lookLessFarAhead(isConstant: Bool) {
         set("rc-lookahead", "5")
         set("b-pyramid", "none")
-        // Of frames that wait for the thread that looks ahead. More threads wait for it more.
-        var parameters = context.pointee.thread_count == 1 || context.pointee.thread_count == 2 ? ["sync-lookahead=1"] : []
+        // How many frames wait for the thread that looks ahead. More threads than two would wait for it in turn.
+        var parameters = (1...2).contains(context.pointee.thread_count) ? ["sync-lookahead=1"] : []
         if isConstant { parameters.append("force-cfr=1") }
         if !parameters.isEmpty { set("x264-params", parameters.joined(separator: ":")) }
     }

@@ -18,7 +18,7 @@ struct ApplyCommand: ParsableCommand {
     @Option(help: "Seconds to process.") var duration: Double?
     @Option(help: "Threads that decoding, makeup and encoding share; 0 is one for every processor.") var threads = 0
     @Option(help: "split: the left half stays as it was; side: source and result beside each other.") var compare: Comparison?
-    @Flag(help: "Take less memory; H.264 of the same quality is up to 6 % larger then.") var lowMemory = false
+    @Flag(help: "Take less memory; H.264 of the same quality is up to 4 % larger then.") var lowMemory = false
     @Option(help: "What is shown while no face is seen: pass, hold (briefly, then blur), blur or placeholder.") var onLost: LostPolicy = .pass
     @Option(help: "auto, bar, plain, json or none.") var progress: Progress.Style = .auto
     @Option(help: "Write what was done to this JSON file.") var report: String?
