@@ -96,7 +96,7 @@ final class Encoder: @unchecked Sendable {
             if options.live { set("tune", "zerolatency") }
             if name.hasPrefix("libx264") {
                 _ = Self.leavesHugePages
-                if options.preset == nil, !options.live { lookLessFarAhead(isConstant: timing.isConstant) }
+                if options.preset == nil && !options.live || options.sparesMemory { lookLessFarAhead(isConstant: timing.isConstant) }
             }
         } else if name.hasPrefix("libvpx") || name.hasPrefix("libaom") {
             set("crf", "\(options.crf ?? 28)")
@@ -132,8 +132,6 @@ final class Encoder: @unchecked Sendable {
             set("x265-params", "frame-threads=1:bframes=4:rc-lookahead=5")
         } else if name.hasPrefix("libx264") {
             context.pointee.thread_type = FF_THREAD_SLICE
-            set("rc-lookahead", "5")
-            set("b-pyramid", "none")
         } else if name.hasPrefix("libvpx") || name.hasPrefix("libaom") {
             set("lag-in-frames", "8")
         }
