@@ -28,7 +28,7 @@ func reporting(_ body: () throws -> Void) throws {
                 }
             case let error as LookError:
                 switch error {
-                case .notALook, .otherWeights: .invalidModel
+                case .notALook, .otherVersion: .invalidModel
                 case .noFace, .severalFaces: .unreadableInput
                 }
             case let error as SafetensorsError:

@@ -102,6 +102,11 @@ import Testing
         let name = try #require(other.range(of: Data("\"weights\":\"".utf8)))
         other[name.upperBound] ^= 1
         try expect(apply(Binary.clip, reference: make("other.look", other)), code: 6, mentions: "other.look", "another version")
+        // An older form once was called damaged.
+        var older = data
+        let form = try #require(older.range(of: Data("\"ssat-live look ".utf8)))
+        older[form.upperBound] -= 1
+        try expect(apply(Binary.clip, reference: make("older.look", older)), code: 6, mentions: "older.look", "another version")
         try expect(apply(Binary.clip, reference: folder.path("missing.look")), code: 2, mentions: "missing.look")
         try expect(["look", "show", try make("words.look", Data("words".utf8))], code: 6, mentions: "words.look")
     }

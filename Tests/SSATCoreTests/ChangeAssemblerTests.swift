@@ -5,6 +5,8 @@ import Testing
 @Suite struct ChangeAssemblerTests {
     private static let lipColumns = 100..<160, lipRows = 150..<174
     private static let wanted = SIMD3<Float>(0.62, 0.2, 0.3)
+    /// Of all the face but its lips, 0...1.
+    private static let skinLuma: Float = 185 / 255
 
     private let crop: [UInt8], classes: [UInt8]
 
@@ -21,13 +23,15 @@ import Testing
     }
 
     /// The crop in a look whose lips are of the colour that is wanted, opacity and paint as given; R'G'B' in 0...1.
-    private func worn(_ lipPaint: SIMD4<Float>) -> [SIMD3<Float>] {
+    /// `wanted`, `brightness`, `skin`: of the reference's face: its lips, how bright it is (0: unknown), and its grey skin if not this face's.
+    private func worn(_ lipPaint: SIMD4<Float>, wanted: SIMD3<Float> = wanted, brightness: Float = 0, skin: Float? = nil) -> [SIMD3<Float>] {
         let assembler = ChangeAssembler(), onePosition = [Float](repeating: 0.1, count: 64)
         let zeros = [Float](repeating: 0, count: 128 * 128 * 12), whole = [Float](repeating: 1, count: 256 * 256)
         assembler.look(at: crop, classes: classes)
         let colours = assembler.faceColours(classes: classes)
+        let reference = FaceColours(skin: skin.map { SIMD3(repeating: $0 * 2 - 1) } ?? colours.skin, lips: wanted, lipsShown: 1, brightness: brightness)
         let look = Look(
-            keys: onePosition, values: onePosition, colours: FaceColours(skin: colours.skin, lips: Self.wanted, lipsShown: 1),
+            keys: onePosition, values: onePosition, colours: reference,
             complexion: Complexion(values: [Float](repeating: 0, count: 15)), paint: .bare, lipPaint: lipPaint)
         assembler.lay(
             look, on: colours, warped: assembler.average, uv: [SIMD2<Float>](repeating: SIMD2(0.5, 0.8), count: 64 * 64), eyes: .everywhere)
@@ -41,6 +45,8 @@ import Testing
         let made = zip(crop, change).map { Float($0) / 255 + $1 }
         return (0..<256 * 256).map { SIMD3(made[$0 * 3], made[$0 * 3 + 1], made[$0 * 3 + 2]) }
     }
+
+    private func luma(_ colour: SIMD3<Float>) -> Float { colour.x * 0.299 + colour.y * 0.587 + colour.z * 0.114 }
 
     private func meanOfLips(_ picture: [SIMD3<Float>]) -> SIMD3<Float> {
         let lips = Self.lipRows.flatMap { y in Self.lipColumns.map { picture[y * 256 + $0] } }
@@ -57,6 +63,24 @@ import Testing
     @Test func knownPaintKeepsItsColourOnDarkLips() {
         let paint = Self.wanted * 0.9, reached = meanOfLips(worn(SIMD4(0.9, paint.x, paint.y, paint.z)))
         #expect((0.85...1).contains(reached.x / Self.wanted.x), "\(reached)")
+    }
+
+    private static let wornWays = [SIMD4<Float>(0.9, 0.81, 0.72, 0.72), .zero]
+
+    /// Pale lips of a bright photo once glowed on a face in dim light: as dim as the light is, and not dimmer than its skin.
+    @Test(arguments: wornWays) func paleLipsDoNotOutshineADimFace(lipPaint: SIMD4<Float>) {
+        let pale = SIMD3<Float>(0.9, 0.8, 0.8)
+        func lips(_ referenceBrightness: Float) -> SIMD3<Float> { meanOfLips(worn(lipPaint, wanted: pale, brightness: referenceBrightness, skin: 0.9)) }
+        let known = lips(0), sameLight = lips(Self.skinLuma * 1.25), dim = lips(Self.skinLuma * 1.34), dimmer = lips(Self.skinLuma * 5)
+        #expect(known == sameLight)
+        #expect(luma(dim) < luma(known) && luma(dim) > luma(dimmer), "\(dim)")
+        // As much darker as they are brighter than the skin.
+        #expect(abs(luma(dimmer) / luma(known) - Self.skinLuma / luma(pale)) < 0.03, "\(dimmer) \(known)")
+    }
+
+    /// Dark lips outshine nothing, whatever the light.
+    @Test func darkLipsStayAsTheyAre() {
+        #expect(meanOfLips(worn(.zero)) == meanOfLips(worn(.zero, brightness: Self.skinLuma * 5, skin: 0.9)))
     }
 
     /// Lips are laid on a pixel wider than they are seen. Skin is brighter, and that pixel once glowed.

@@ -105,6 +105,19 @@ struct NetworkGoldenTests {
         }
     }
 
+    /// The first face of the pair is lit dimly, and the second's lips on it with it, as PyTorch measures it.
+    @Test func aDimFacesLight() throws {
+        let golden = try Self.golden("ssat_live"), pair = try GoldenPair(golden)
+        let colours = [0, 1].map { side in
+            let assembler = ChangeAssembler()
+            assembler.look(at: pair.crops[side], classes: pair.classes[side])
+            return assembler.faceColours(classes: pair.classes[side])
+        }
+        let light = colours[0].light(onLipsOf: colours[1])
+        #expect(abs(light - (try golden.floats(named: "light_on_lips", shape: [1])[0])) < 1e-4 && (0.5..<0.95).contains(light), "\(light)")
+        #expect(colours[1].light(onLipsOf: colours[0]) == 1)
+    }
+
     /// A texture laid on a face by its mesh, as PyTorch does it: between cells, and beside the edge of the mesh.
     @Test func paintIsLaidByTheMesh() throws {
         let golden = try Self.golden("ssat_live"), pair = try GoldenPair(golden)

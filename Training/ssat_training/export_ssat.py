@@ -18,7 +18,7 @@ from .face_texture import lay
 from .networks.ssat_live import OPACITY, PAINT, SSATLive, assemble, carried_paint, colours as colour_maps, uv_features
 from .networks.ssat_live_graph import decode, encode, makeup_features
 from .train_ssat import Pairs
-from .transfer import makeup_positions, regions, skin_colour
+from .transfer import light_on_lips, makeup_positions, regions, skin_colour
 
 KEY_LAYER = "feature_fusion.key"
 LICENCE = "research and non-commercial use: trained on research-only pictures, see MODEL_CARD.md"
@@ -72,22 +72,22 @@ def change(outputs, batch, colours, known, paint):
 
 
 def synthetic_batch(seed=7):
-    """A deterministic face-like pattern for the goldens: no picture of anybody."""
+    """A deterministic face-like pattern for the goldens, a in dimmer light than b, whose lips are pale: no picture of anybody."""
     random = np.random.default_rng(seed)
     y, x = np.mgrid[0:256, 0:256].astype(np.float32)
     out = {}
-    for which, shift in (("a", 0.0), ("b", 9.0)):
+    for which, shift, light, lips in (("a", 0.0, 0.74, (170, 60, 70)), ("b", 9.0, 1.0, (235, 170, 175))):
         radius = np.hypot((x - 128 - shift) / 92, (y - 130) / 112)
         noise = random.normal(0, 9, (256, 256, 3))
         base = np.array([205, 160, 140]) * (1 - 0.25 * radius[..., None]) + noise + 12 * np.sin(x / 9)[..., None]
         parsing = np.where(radius < 1, 1, 6)
         for cx, cy, rx, ry, label, colour in ((90, 110, 20, 9, 3, (60, 40, 30)), (166, 110, 20, 9, 3, (60, 40, 30)), (128, 140, 14, 26, 2, (215, 170, 150)),
-                                              (90, 88, 24, 6, 4, (90, 60, 50)), (166, 88, 24, 6, 4, (90, 60, 50)), (128, 178, 30, 9, 7, (170, 60, 70)), (128, 190, 30, 9, 8, (180, 70, 80))):
+                                              (90, 88, 24, 6, 4, (90, 60, 50)), (166, 88, 24, 6, 4, (90, 60, 50)), (128, 178, 30, 9, 7, lips), (128, 190, 30, 9, 8, np.add(lips, 10))):
             inside = ((x - cx - shift) / rx) ** 2 + ((y - cy) / ry) ** 2 < 1
             parsing[inside] = label
             base[inside] = np.array(colour) + noise[inside]
         parsing[radius > 1.25] = 0
-        out[which] = torch.from_numpy(np.clip(base, 0, 255).round().astype(np.float32) / 255).permute(2, 0, 1)[None]
+        out[which] = torch.from_numpy(np.clip(base * light, 0, 255).round().astype(np.float32) / 255).permute(2, 0, 1)[None]
         out["p" + which] = F.one_hot(torch.from_numpy(parsing.astype(np.int64)), 10).permute(2, 0, 1)[None].float()
         u, v = (x - 128 - shift) / 200 + 0.5, (y - 130) / 240 + 0.5
         uv = np.where(radius < 1, np.stack([u, v]), -1)[:, 1::4, 1::4].astype(np.float32)
@@ -245,6 +245,8 @@ def main():
         tensors[f"uv_features_{which}"] = uv_features(golden["u" + which])[0].permute(1, 2, 0)
         tensors[f"uv_{which}"] = golden["u" + which][0].permute(1, 2, 0)
     tensors["skin_paint"], tensors["lip_paint"] = worn["skin"].permute(1, 2, 0), worn["lips"]
+    own, other = (golden[x] * 2 - 1 for x in "ab")
+    tensors["light_on_lips"] = light_on_lips(own, golden["pa"], other, golden["pb"]).flatten()
     tensors["paint"] = paint[0, :, ::4, ::4].permute(1, 2, 0)
     for name, outputs in (("float", float_outputs), ("int8", int8_outputs)):
         tensors[f"{name}.keys"] = outputs["keys"][0, :, ::4, ::4].permute(1, 2, 0).float()

@@ -11,6 +11,8 @@ from .networks.two_input import TwoInput
 FOUND = ("own_a", "own_b", "worn_a", "worn_b", "lips_a", "lips_b")
 FEWEST_LIP_PIXELS = 60
 SEEN_LIP_COLOUR = 0.2  # share of the lips' mean colour, as seen, in the colour of their paint: what is seen is surer than what is believed
+BRIGHT_OF = 10  # one of so many pixels of the face is among the brightest, which say how bright its light is
+SAME_LIGHT = 1.3  # faces differ by as much in the same light
 LEAST_LIP_LIGHT = 0.88  # teeth that show beside lips are bright, and do not make them darker than that on the mean
 # Classes that take makeup: skin, nose, brows, lips. Correspondence runs between these positions only.
 MAKEUP_CLASSES = torch.tensor([0, 1, 1, 0, 1, 0, 0, 1, 1, 0.0]).view(1, 10, 1, 1)
@@ -68,14 +70,36 @@ def lip_paint(lips, parsing64):
     return (lips * share).sum((2, 3), keepdim=True) / share.sum((2, 3), keepdim=True).clamp_min(1e-3)
 
 
-def worn_on_lips(paint, seen, own, grain):
+def worn_on_lips(paint, seen, own, grain, level=1):
     """Opacity and paint of the other's lips for those of a face, n x 4 x 1 x 1; `seen` and `own`: mean colours of both, in [-1, 1]; `grain`: mean of
-    the face's lips (`grain_of_lips`). Where little of the other's lips is known to be paint, all of their colour comes along as a shift, whatever the
+    the face's lips (`grain_of_lips`); `level`: `light_on_lips`. Where little of the other's lips is known to be paint, all of their colour comes along as a shift, whatever the
     light on these lips takes of it: a photographed look is the whole lip. Where paint is known, what it does not hide is the other's own lips, and
     less of them comes along (docs/decisions/0047)."""
-    opacity, seen, own, light = paint[:, :1], (seen + 1) / 2, (own + 1) / 2, 1 + LIP_GRAIN * (grain - 1)
-    colour = paint[:, 1:] + SEEN_LIP_COLOUR * (opacity * seen - paint[:, 1:])
+    opacity, believed, seen, own, light = paint[:, :1], paint[:, 1:] * level, (seen + 1) / 2 * level, (own + 1) / 2, 1 + LIP_GRAIN * (grain - 1)
+    colour = believed + SEEN_LIP_COLOUR * (opacity * seen - believed)
     return torch.cat([opacity, colour * (LEAST_LIP_LIGHT / light).clamp_min(1) + (1 - opacity) ** 2 * (seen - own) / light], 1)
+
+
+def brightness(picture, parsing):
+    """Mean luma of the brightest tenth of skin, nose and eyes, n x 1 x 1 x 1, 0 to 1; 0 where there is no face. What shines and the white of the eyes
+    say more of the light than of the skin. Both at 256, the picture in [-1, 1]."""
+    bytes_, face = ((picture.float() + 1) * 127.5).round(), parsing[:, 1:4].sum(1).flatten(1) > 0
+    luma = ((77 * bytes_[:, 0] + 150 * bytes_[:, 1] + 29 * bytes_[:, 2] + 128) / 256).floor().flatten(1) / 255  # as the program has it
+    means = []
+    for values, inside in zip(luma, face):
+        values = values[inside]
+        means.append(values.topk(max(len(values) // BRIGHT_OF, 1))[0].mean() if len(values) else values.new_zeros(()))
+    return torch.stack(means).view(-1, 1, 1, 1)
+
+
+def light_on_lips(own, own_parsing, other, other_parsing):
+    """How much of their brightness the other's lips have in the light of this face, n x 1 x 1 x 1, at most 1. They are darker where the face is lit
+    clearly more dimly than the other, and then only until they outshine its skin no longer (or that of the other's face): whether it is the light or
+    the person that is darker, a picture does not quite tell (docs/decisions/0051). Pictures in [-1, 1] and parsing at 256."""
+    luma = lambda colour: change_basis((colour + 1) / 2, LUMA_CHROMA[:1]).clamp_min(1e-3)
+    own_skin, other_skin = (luma(skin_colour(x, F.avg_pool2d(p, 4))) for x, p in ((own, own_parsing), (other, other_parsing)))
+    dimmer = (SAME_LIGHT * brightness(own, own_parsing) / brightness(other, other_parsing).clamp_min(1e-3)) ** 3
+    return torch.maximum(dimmer, own_skin / torch.minimum(luma(lip_colour(other, other_parsing)), other_skin)).clamp(max=1)
 
 
 def grain_of_lips(own, light, mask):
@@ -92,8 +116,8 @@ def regions(own, own_parsing, own_uv, other, other_parsing, other_lips, position
     skin = skin_colour(own, own64)
     light, mask = light_of((own + 1) / 2, (skin + 1) / 2), lips_mask(own_parsing)
     own_lips = lip_colour(own, own_parsing)
-    grain = grain_of_lips(own_lips, light, mask)
-    lips = worn_on_lips(lip_paint(other_lips, other64), lip_colour(other, other_parsing), own_lips, grain)
+    grain, level = grain_of_lips(own_lips, light, mask), light_on_lips(own, own_parsing, other, other_parsing)
+    lips = worn_on_lips(lip_paint(other_lips, other64), lip_colour(other, other_parsing), own_lips, grain, level)
     lips = lips * lips_shown(own_parsing) * lips_shown(other_parsing)
     return Regions(skin_colour(other, other64) - skin, lips, grain, skin_cells(own64, positions), mask, light, around_eyes(own_uv), worn)
 

@@ -6,13 +6,20 @@ package struct FaceColours: Sendable, Equatable {
     package var lips: SIMD3<Float>
     /// 1 where enough of the lips shows, 0 where not; between them while that changes.
     package var lipsShown: Float
+    /// Mean luma of the brightest tenth of skin, nose and eyes, 0...1; 0 where there are none. What shines and the white of the eyes say more of the
+    /// light than of the skin.
+    package var brightness: Float
 
-    package init(skin: SIMD3<Float> = .zero, lips: SIMD3<Float> = .zero, lipsShown: Float = 0) {
-        (self.skin, self.lips, self.lipsShown) = (skin, lips, lipsShown)
+    package init(skin: SIMD3<Float> = .zero, lips: SIMD3<Float> = .zero, lipsShown: Float = 0, brightness: Float = 0) {
+        (self.skin, self.lips, self.lipsShown, self.brightness) = (skin, lips, lipsShown, brightness)
     }
 
     /// Fewer pixels of the crop than this are no lips.
     private static let fewestLipPixels = 60
+    /// One of so many pixels is among the brightest.
+    private static let brightOf = 10
+    /// Faces differ by as much in the same light.
+    private static let sameLight: Float = 1.3
 
     /// Luma of the skin, 0...1.
     var skinLuma: Float { (Self.luma(skin) + 1) / 2 }
@@ -31,16 +38,48 @@ package struct FaceColours: Sendable, Equatable {
             sum &+= SIMD3(Int(crop[i * 3]), Int(crop[i * 3 + 1]), Int(crop[i * 3 + 2]))
             count += 1
         }
-        let skin = skinColour(average, classes)
-        guard count >= fewestLipPixels else { return FaceColours(skin: skin) }
-        return FaceColours(skin: skin, lips: SIMD3<Float>(sum) / (Float(count) * 255), lipsShown: 1)
+        var colours = FaceColours(skin: skinColour(average, classes), brightness: brightness(crop, classes))
+        if count >= fewestLipPixels { (colours.lips, colours.lipsShown) = (SIMD3<Float>(sum) / (Float(count) * 255), 1) }
+        return colours
+    }
+
+    private static func brightness(_ crop: UnsafePointer<UInt8>, _ classes: UnsafePointer<UInt8>) -> Float {
+        withUnsafeTemporaryAllocation(of: Int32.self, capacity: 256) { pixels in
+            pixels.initialize(repeating: 0)
+            var count = 0
+            for i in 0..<256 * 256 where FaceClass.isSkin(classes[i]) || classes[i] == FaceClass.eye.rawValue {
+                pixels[(77 * Int(crop[i * 3]) + 150 * Int(crop[i * 3 + 1]) + 29 * Int(crop[i * 3 + 2]) + 128) >> 8] += 1
+                count += 1
+            }
+            guard count > 0 else { return 0 }
+            let wanted = max(count / brightOf, 1)
+            var sum = 0, left = wanted, luma = 255
+            while left > 0 {
+                let taken = min(Int(pixels[luma]), left)
+                sum += taken * luma
+                left -= taken
+                luma -= 1
+            }
+            return Float(sum) / Float(wanted * 255)
+        }
+    }
+
+    /// How much of their brightness the lips of `other` have in the light of this face, at most 1. They are darker where this face is lit clearly
+    /// more dimly, and then only until they outshine its skin no longer (or that of their own face): whether it is the light or the person that is
+    /// darker, a picture does not quite tell (docs/decisions/0051).
+    package func light(onLipsOf other: FaceColours) -> Float {
+        guard min(brightness, other.brightness, other.lipsShown) > 0 else { return 1 }
+        let dimmer = Self.sameLight * brightness / other.brightness
+        return min(max(dimmer * dimmer * dimmer, skinLuma / max(min(other.lipsLuma, other.skinLuma), 1e-3)), 1)
     }
 
     /// A step of `share` (0...1) towards `other`: what is measured anew every frame must not tremble.
     func moved(towards other: FaceColours, by share: Float) -> FaceColours {
         // Lips that were not seen have no colour to go on from.
         let colour = other.lipsShown == 0 ? lips : lipsShown == 0 ? other.lips : lips + (other.lips - lips) * share
-        return FaceColours(skin: skin + (other.skin - skin) * share, lips: colour, lipsShown: lipsShown + (other.lipsShown - lipsShown) * share)
+        return FaceColours(
+            skin: skin + (other.skin - skin) * share, lips: colour, lipsShown: lipsShown + (other.lipsShown - lipsShown) * share,
+            brightness: brightness + (other.brightness - brightness) * share)
     }
 
     /// Mean colour of skin and nose, each 64x64 cell weighted by its share of skin.

@@ -118,9 +118,10 @@ package final class ChangeAssembler {
     /// along as a shift, whatever the light on these lips takes of it: a photographed look is the whole lip. Where paint is known, what it does not
     /// hide is the reference's own lips, and less of them comes along (docs/decisions/0047).
     private static func lipPaint(of look: Look, on own: FaceColours, grain: Float) -> SIMD4<Float> {
-        let opacity = look.lipPaint.x, believed = SIMD3(look.lipPaint.y, look.lipPaint.z, look.lipPaint.w)
-        let colour = believed + seenLipColour * (opacity * look.colours.lips - believed), light = 1 + ssat_lip_grain * (grain - 1)
-        let shift = (1 - opacity) * (1 - opacity) * (look.colours.lips - own.lips)
+        let level = own.light(onLipsOf: look.colours), seen = look.colours.lips * level
+        let opacity = look.lipPaint.x, believed = SIMD3(look.lipPaint.y, look.lipPaint.z, look.lipPaint.w) * level
+        let colour = believed + seenLipColour * (opacity * seen - believed), light = 1 + ssat_lip_grain * (grain - 1)
+        let shift = (1 - opacity) * (1 - opacity) * (seen - own.lips)
         let paint = colour * max(leastLipLight / light, 1) + shift / light
         return SIMD4(opacity, paint.x, paint.y, paint.z) * (own.lipsShown * look.colours.lipsShown)
     }

@@ -26,7 +26,8 @@ public final class Look: @unchecked Sendable {
     /// Keys and values as the kernels of this process want them.
     let packed: Arena
 
-    static let format = "ssat-live look 6"
+    static let format = formatName + "7"
+    private static let formatName = "ssat-live look "
 
     package init(keys: [Float], values: [Float], colours: FaceColours, complexion: Complexion, paint: PaintTexture, lipPaint: SIMD4<Float>) {
         let channels = SymmetricCorrespondence.channels
@@ -71,8 +72,8 @@ public final class Look: @unchecked Sendable {
     /// - Throws: `SafetensorsError` or `LookError` when the file is not a sound look.
     public convenience init(contentsOfFile path: String) throws {
         let file = try Safetensors(path: path)
-        guard file.metadata["format"] == Self.format else { throw LookError.notALook(path) }
-        guard try file.metadata["weights"] == Models.identity() else { throw LookError.otherWeights(path) }
+        guard let format = file.metadata["format"], format.hasPrefix(Self.formatName) else { throw LookError.notALook(path) }
+        guard try format == Self.format && file.metadata["weights"] == Models.identity() else { throw LookError.otherVersion(path) }
         let keys = try file.floats(named: "keys", shape: nil)
         let values = try file.floats(named: "values", shape: nil)
         let skin = try file.floats(named: "skin_colour", shape: [3])
@@ -80,14 +81,16 @@ public final class Look: @unchecked Sendable {
         let lips = try file.floats(named: "lip_paint", shape: [4])
         // The fourth number is 1 where the reference shows lips.
         let lipColour = try file.floats(named: "lip_colour", shape: [4])
+        let brightness = try file.floats(named: "brightness", shape: [1])
         let complexion = try file.floats(named: "complexion", shape: [Complexion.valueCount])
         let channels = SymmetricCorrespondence.channels
         guard keys.count == values.count, keys.count % channels == 0, keys.count > 0,
             keys.count / channels <= SymmetricCorrespondence.grid * SymmetricCorrespondence.grid,
-            (keys + values + skin + paint + lips + lipColour + complexion).allSatisfy({ $0.isFinite })
+            (keys + values + skin + paint + lips + lipColour + brightness + complexion).allSatisfy({ $0.isFinite })
         else { throw LookError.notALook(path) }
         let colours = FaceColours(
-            skin: SIMD3(skin[0], skin[1], skin[2]), lips: SIMD3(lipColour[0], lipColour[1], lipColour[2]), lipsShown: lipColour[3] == 1 ? 1 : 0)
+            skin: SIMD3(skin[0], skin[1], skin[2]), lips: SIMD3(lipColour[0], lipColour[1], lipColour[2]), lipsShown: lipColour[3] == 1 ? 1 : 0,
+            brightness: brightness[0])
         self.init(
             keys: keys, values: values, colours: colours, complexion: Complexion(values: complexion), paint: PaintTexture(values: paint),
             lipPaint: SIMD4(lips[0], lips[1], lips[2], lips[3]))
@@ -103,6 +106,7 @@ public final class Look: @unchecked Sendable {
         writer.add("skin_colour", shape: [3], floats: [skin.x, skin.y, skin.z])
         writer.add("complexion", shape: [Complexion.valueCount], floats: complexion.values)
         writer.add("lip_colour", shape: [4], floats: [colours.lips.x, colours.lips.y, colours.lips.z, colours.lipsShown])
+        writer.add("brightness", shape: [1], floats: [colours.brightness])
         writer.add("skin_paint", shape: [PaintTexture.size, PaintTexture.size, 4], floats: paint.values)
         writer.add("lip_paint", shape: [4], floats: (0..<4).map { lipPaint[$0] })
         try writer.write(toPath: path)
@@ -111,15 +115,15 @@ public final class Look: @unchecked Sendable {
 
 public enum LookError: Error, CustomStringConvertible {
     case notALook(String)
-    /// Made by another version: its features mean nothing to these weights.
-    case otherWeights(String)
+    /// Made by another version: of another form, or its features mean nothing to these weights.
+    case otherVersion(String)
     case noFace(String)
     case severalFaces(String, Int)
 
     public var description: String {
         switch self {
         case .notALook(let path): "\(path): not a look of this program, or damaged; make it again with 'ssat-live look create'"
-        case .otherWeights(let path): "\(path): was made by another version of this program; make it again from its photo with 'ssat-live look create'"
+        case .otherVersion(let path): "\(path): was made by another version of this program; make it again from its photo with 'ssat-live look create'"
         case .noFace(let path): "\(path): no face found in the reference; use a photo with one clear face"
         case .severalFaces(let path, let count): "\(path): \(count) faces found in the reference; crop it to one face"
         }
