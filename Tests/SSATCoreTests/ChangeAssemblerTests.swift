@@ -29,7 +29,7 @@ import Testing
         let zeros = [Float](repeating: 0, count: 128 * 128 * 12), whole = [Float](repeating: 1, count: 256 * 256)
         assembler.look(at: crop, classes: classes)
         let colours = assembler.faceColours(classes: classes)
-        let reference = FaceColours(skin: skin.map { SIMD3(repeating: $0 * 2 - 1) } ?? colours.skin, lips: wanted, lipsShown: 1, brightness: brightness)
+        let reference = FaceColours(skin: skin.map { SIMD3(repeating: $0 * 2 - 1) } ?? colours.skin, lips: wanted, lipsShown: 1, brightness: SIMD3(repeating: brightness))
         let look = Look(
             keys: onePosition, values: onePosition, colours: reference,
             complexion: Complexion(values: [Float](repeating: 0, count: 15)), paint: .bare, lipPaint: lipPaint)

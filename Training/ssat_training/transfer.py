@@ -81,25 +81,27 @@ def worn_on_lips(paint, seen, own, grain, level=1):
 
 
 def brightness(picture, parsing):
-    """Mean luma of the brightest tenth of skin, nose and eyes, n x 1 x 1 x 1, 0 to 1; 0 where there is no face. What shines and the white of the eyes
-    say more of the light than of the skin. Both at 256, the picture in [-1, 1]."""
-    bytes_, face = ((picture.float() + 1) * 127.5).round(), parsing[:, 1:4].sum(1).flatten(1) > 0
-    luma = ((77 * bytes_[:, 0] + 150 * bytes_[:, 1] + 29 * bytes_[:, 2] + 128) / 256).floor().flatten(1) / 255  # as the program has it
-    means = []
-    for values, inside in zip(luma, face):
-        values = values[inside]
-        means.append(values.topk(max(len(values) // BRIGHT_OF, 1))[0].mean() if len(values) else values.new_zeros(()))
-    return torch.stack(means).view(-1, 1, 1, 1)
+    """How bright the light may be, n x 3, 0 to 1: mean luma of the brightest tenth of skin, nose and eyes; of eyes and mouth (their white, and teeth); of
+    the whole crop. 0 where there is none. Both at 256, of which every second pixel of every second row is looked at; the picture in [-1, 1]."""
+    bytes_, parsing = ((picture[..., ::2, ::2].float() + 1) * 127.5).round(), parsing[..., ::2, ::2]
+    luma = ((77 * bytes_[:, 0] + 150 * bytes_[:, 1] + 29 * bytes_[:, 2] + 128) / 256).floor() / 255  # as the program has it
+    parts = parsing[:, 1:4].sum(1) > 0, parsing[:, 3] + parsing[:, 9] > 0, torch.ones_like(luma) > 0
+    return torch.stack([torch.stack([brightest(l[inside]) for l, inside in zip(luma, part)]) for part in parts], 1)
+
+
+def brightest(values):
+    return values.topk(max(len(values) // BRIGHT_OF, 1))[0].mean() if len(values) else values.new_zeros(())
 
 
 def light_on_lips(own, own_parsing, other, other_parsing):
-    """How much of their brightness the other's lips have in the light of this face, n x 1 x 1 x 1, at most 1. They are darker where the face is lit
-    clearly more dimly than the other, and then only until they outshine its skin no longer (or that of the other's face): whether it is the light or
-    the person that is darker, a picture does not quite tell (docs/decisions/0051). Pictures in [-1, 1] and parsing at 256."""
+    """How much of their brightness the other's lips have in the light of this face, n x 1 x 1 x 1, at most 1. They are darker where nothing here says
+    that this face is not lit clearly more dimly than the other, and then only until they outshine its skin no longer (or that of the other's face): whether
+    it is the light or the person that is darker, a picture does not quite tell (docs/decisions/0051). Pictures in [-1, 1] and parsing at 256."""
     luma = lambda colour: change_basis((colour + 1) / 2, LUMA_CHROMA[:1]).clamp_min(1e-3)
     own_skin, other_skin = (luma(skin_colour(x, F.avg_pool2d(p, 4))) for x, p in ((own, own_parsing), (other, other_parsing)))
-    dimmer = (SAME_LIGHT * brightness(own, own_parsing) / brightness(other, other_parsing).clamp_min(1e-3)) ** 3
-    return torch.maximum(dimmer, own_skin / torch.minimum(luma(lip_colour(other, other_parsing)), other_skin)).clamp(max=1)
+    here, there = brightness(own, own_parsing), brightness(other, other_parsing)
+    brighter = torch.where(there > 0, here / there.clamp_min(1e-3), 0).amax(1).view(-1, 1, 1, 1)
+    return torch.maximum((SAME_LIGHT * brighter) ** 3, own_skin / torch.minimum(luma(lip_colour(other, other_parsing)), other_skin)).clamp(max=1)
 
 
 def grain_of_lips(own, light, mask):

@@ -6,11 +6,11 @@ package struct FaceColours: Sendable, Equatable {
     package var lips: SIMD3<Float>
     /// 1 where enough of the lips shows, 0 where not; between them while that changes.
     package var lipsShown: Float
-    /// Mean luma of the brightest tenth of skin, nose and eyes, 0...1; 0 where there are none. What shines and the white of the eyes say more of the
-    /// light than of the skin.
-    package var brightness: Float
+    /// How bright the light may be: mean luma, 0...1, of the brightest tenth of skin, nose and eyes; of eyes and mouth (their white, and teeth); of the
+    /// whole crop. 0 where there is none.
+    package var brightness: SIMD3<Float>
 
-    package init(skin: SIMD3<Float> = .zero, lips: SIMD3<Float> = .zero, lipsShown: Float = 0, brightness: Float = 0) {
+    package init(skin: SIMD3<Float> = .zero, lips: SIMD3<Float> = .zero, lipsShown: Float = 0, brightness: SIMD3<Float> = .zero) {
         (self.skin, self.lips, self.lipsShown, self.brightness) = (skin, lips, lipsShown, brightness)
     }
 
@@ -43,13 +43,24 @@ package struct FaceColours: Sendable, Equatable {
         return colours
     }
 
-    private static func brightness(_ crop: UnsafePointer<UInt8>, _ classes: UnsafePointer<UInt8>) -> Float {
+    private static func brightness(_ crop: UnsafePointer<UInt8>, _ classes: UnsafePointer<UInt8>) -> SIMD3<Float> {
+        let eye = FaceClass.eye.rawValue, mouth = FaceClass.innerMouth.rawValue
+        return SIMD3(
+            meanOfBrightest(crop, classes) { FaceClass.isSkin($0) || $0 == eye }, meanOfBrightest(crop, classes) { $0 == eye || $0 == mouth },
+            meanOfBrightest(crop, classes) { _ in true })
+    }
+
+    /// Mean luma, 0...1, of the brightest tenth of some classes; of every second pixel of every second row.
+    @inline(__always)
+    private static func meanOfBrightest(_ crop: UnsafePointer<UInt8>, _ classes: UnsafePointer<UInt8>, of isKind: (UInt8) -> Bool) -> Float {
         withUnsafeTemporaryAllocation(of: Int32.self, capacity: 256) { pixels in
             pixels.initialize(repeating: 0)
             var count = 0
-            for i in 0..<256 * 256 where FaceClass.isSkin(classes[i]) || classes[i] == FaceClass.eye.rawValue {
-                pixels[(77 * Int(crop[i * 3]) + 150 * Int(crop[i * 3 + 1]) + 29 * Int(crop[i * 3 + 2]) + 128) >> 8] += 1
-                count += 1
+            for y in stride(from: 0, to: 256, by: 2) {
+                for i in stride(from: y * 256, to: y * 256 + 256, by: 2) where isKind(classes[i]) {
+                    pixels[(77 * Int(crop[i * 3]) + 150 * Int(crop[i * 3 + 1]) + 29 * Int(crop[i * 3 + 2]) + 128) >> 8] += 1
+                    count += 1
+                }
             }
             guard count > 0 else { return 0 }
             let wanted = max(count / brightOf, 1)
@@ -64,12 +75,14 @@ package struct FaceColours: Sendable, Equatable {
         }
     }
 
-    /// How much of their brightness the lips of `other` have in the light of this face, at most 1. They are darker where this face is lit clearly
-    /// more dimly, and then only until they outshine its skin no longer (or that of their own face): whether it is the light or the person that is
-    /// darker, a picture does not quite tell (docs/decisions/0051).
+    /// How much of their brightness the lips of `other` have in the light of this face, at most 1. They are darker where nothing here says that this face
+    /// is not lit clearly more dimly, and then only until they outshine its skin no longer (or that of their own face): whether it is the light or the
+    /// person that is darker, a picture does not quite tell (docs/decisions/0051).
     package func light(onLipsOf other: FaceColours) -> Float {
-        guard min(brightness, other.brightness, other.lipsShown) > 0 else { return 1 }
-        let dimmer = Self.sameLight * brightness / other.brightness
+        var brighter: Float = 0
+        for part in 0..<3 where min(brightness[part], other.brightness[part]) > 0 { brighter = max(brighter, brightness[part] / other.brightness[part]) }
+        guard brighter > 0, other.lipsShown > 0 else { return 1 }
+        let dimmer = Self.sameLight * brighter
         return min(max(dimmer * dimmer * dimmer, skinLuma / max(min(other.lipsLuma, other.skinLuma), 1e-3)), 1)
     }
 
