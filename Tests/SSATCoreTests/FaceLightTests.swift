@@ -38,6 +38,17 @@ import Testing
         #expect(face(70, wall: 30, eyes: 210, lips: 60).light(onLipsOf: bright) == 1)
     }
 
+    /// Lips of a dark face before a dark wall once went dim with every blink.
+    @Test func aBlinkIsNoDimmerLight() {
+        let open = face(70, wall: 30, eyes: 210, lips: 60), closed = face(70, wall: 30, eyes: 70, lips: 60)
+        let blinked = (0..<6).reduce(open) { colours, _ in colours.moved(towards: closed, by: 0.1) }
+        #expect(open.light(onLipsOf: bright) == 1 && closed.light(onLipsOf: bright) < 0.5)
+        #expect(blinked.light(onLipsOf: bright) == 1)
+        // And a light that goes on is seen soon.
+        let lit = (0..<20).reduce(closed) { colours, _ in colours.moved(towards: open, by: 0.1) }
+        #expect(lit.light(onLipsOf: bright) == 1)
+    }
+
     @Test func darkLipsAndBrighterFacesStay() {
         #expect(face(90, wall: 40, eyes: 80, lips: 70).light(onLipsOf: face(200, wall: 230, eyes: 220, lips: 60)) == 1)
         #expect(bright.light(onLipsOf: face(90, wall: 40, eyes: 80, lips: 70)) == 1)

@@ -11,7 +11,7 @@ from .networks.two_input import TwoInput
 FOUND = ("own_a", "own_b", "worn_a", "worn_b", "lips_a", "lips_b")
 FEWEST_LIP_PIXELS = 60
 SEEN_LIP_COLOUR = 0.2  # share of the lips' mean colour, as seen, in the colour of their paint: what is seen is surer than what is believed
-BRIGHT_OF = 10  # one of so many pixels of the face is among the brightest, which say how bright its light is
+BRIGHT_OF = 10  # one of so many pixels is among the brightest, which say how bright the light is
 SAME_LIGHT = 1.3  # faces differ by as much in the same light
 LEAST_LIP_LIGHT = 0.88  # teeth that show beside lips are bright, and do not make them darker than that on the mean
 # Classes that take makeup: skin, nose, brows, lips. Correspondence runs between these positions only.
@@ -72,9 +72,9 @@ def lip_paint(lips, parsing64):
 
 def worn_on_lips(paint, seen, own, grain, level=1):
     """Opacity and paint of the other's lips for those of a face, n x 4 x 1 x 1; `seen` and `own`: mean colours of both, in [-1, 1]; `grain`: mean of
-    the face's lips (`grain_of_lips`); `level`: `light_on_lips`. Where little of the other's lips is known to be paint, all of their colour comes along as a shift, whatever the
-    light on these lips takes of it: a photographed look is the whole lip. Where paint is known, what it does not hide is the other's own lips, and
-    less of them comes along (docs/decisions/0047)."""
+    the face's lips (`grain_of_lips`); `level`: `light_on_lips`. Where little of the other's lips is known to be paint, all of their colour comes along
+    as a shift, whatever the light on these lips takes of it: a photographed look is the whole lip. Where paint is known, what it does not hide is the
+    other's own lips, and less of them comes along (docs/decisions/0047)."""
     opacity, believed, seen, own, light = paint[:, :1], paint[:, 1:] * level, (seen + 1) / 2 * level, (own + 1) / 2, 1 + LIP_GRAIN * (grain - 1)
     colour = believed + SEEN_LIP_COLOUR * (opacity * seen - believed)
     return torch.cat([opacity, colour * (LEAST_LIP_LIGHT / light).clamp_min(1) + (1 - opacity) ** 2 * (seen - own) / light], 1)

@@ -87,12 +87,23 @@ package struct FaceColours: Sendable, Equatable {
     }
 
     /// A step of `share` (0...1) towards `other`: what is measured anew every frame must not tremble.
-    func moved(towards other: FaceColours, by share: Float) -> FaceColours {
+    package func moved(towards other: FaceColours, by share: Float) -> FaceColours {
         // Lips that were not seen have no colour to go on from.
         let colour = other.lipsShown == 0 ? lips : lipsShown == 0 ? other.lips : lips + (other.lips - lips) * share
         return FaceColours(
             skin: skin + (other.skin - skin) * share, lips: colour, lipsShown: lipsShown + (other.lipsShown - lipsShown) * share,
-            brightness: brightness + (other.brightness - brightness) * share)
+            brightness: brightnessMoved(towards: other.brightness, by: share))
+    }
+
+    /// What was bright a moment ago still says that the light is good while eyes blink: brightness falls ten times more slowly than it rises, and what
+    /// does not show stays as it was.
+    private func brightnessMoved(towards other: SIMD3<Float>, by share: Float) -> SIMD3<Float> {
+        var moved = brightness
+        for part in 0..<3 where other[part] > 0 {
+            let step = brightness[part] == 0 ? 1 : other[part] > brightness[part] ? share : share / 10
+            moved[part] += (other[part] - brightness[part]) * step
+        }
+        return moved
     }
 
     /// Mean colour of skin and nose, each 64x64 cell weighted by its share of skin.
