@@ -298,6 +298,7 @@ public final class MakeupFilter: @unchecked Sendable {
                 let change = change(of: view)
                 if view.reusesPrediction { repredict(view, change, analysis.outfit) } else { handOver(view) }
                 if view.keepsChange { view.track.moveChange(to: view, change) } else { smooth(view, change, analysis.outfit) }
+                if let look = analysis.outfit.look { change.keep(colour: view.colours.colour(from: look.colours)) }
                 shown.withFace(of: view, wearing: analysis.outfit.look, in: frame) {
                     frame.add(change.added, view.cropToFrame, planes: &changeScratch, firstColumn: firstColumn, shown: $0, team: team)
                 }

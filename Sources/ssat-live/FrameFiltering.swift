@@ -78,5 +78,7 @@ func loadLook(_ path: String, precision: Precision) throws -> Look {
 /// A photo as a look.
 func loadLook(_ path: String, _ maker: LookMaker) throws -> Look {
     let frame = try FrameReader.first(Demuxer(path: path))
-    return try maker.look(from: frame.view, path: path)
+    let look = try maker.look(from: frame.view, path: path)
+    if look.isBlackAndWhite { say("\(path): is black and white; its makeup comes along as light and dark, without colour. Use a photo in colour for more") }
+    return look
 }

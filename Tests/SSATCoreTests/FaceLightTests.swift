@@ -1,7 +1,7 @@
 import SSATCore
 import Testing
 
-/// How bright a face's light may be, and what that means for lips from elsewhere.
+/// How bright and how colourful a face's picture is, and what that means for makeup from elsewhere.
 @Suite struct FaceLightTests {
     /// A face of one grey with eyes and lips, before a wall.
     private func face(_ skin: UInt8, wall: UInt8, eyes: UInt8, lips: UInt8) -> FaceColours {
@@ -53,5 +53,14 @@ import Testing
         #expect(face(90, wall: 40, eyes: 80, lips: 70).light(onLipsOf: face(200, wall: 230, eyes: 220, lips: 60)) == 1)
         #expect(bright.light(onLipsOf: face(90, wall: 40, eyes: 80, lips: 70)) == 1)
         #expect(bright.light(onLipsOf: FaceColours()) == 1 && FaceColours().light(onLipsOf: bright) == 1)
+    }
+
+    /// Coding leaves a little chroma in black and white, and a pale picture in colour has little more (docs/decisions/0052).
+    @Test func blackAndWhiteTakesAndGivesNoColour() {
+        func picture(_ chroma: Float) -> FaceColours { FaceColours(chroma: chroma / 255) }
+        #expect(picture(7).colour(from: picture(90)) == 0 && picture(90).colour(from: picture(7)) == 0)
+        #expect(picture(21).colour(from: picture(90)) == 1 && picture(90).colour(from: picture(21)) == 1)
+        #expect(abs(picture(14).colour(from: picture(90)) - 0.5) < 1e-5)
+        #expect(bright.chroma == 0 && bright.moved(towards: picture(90), by: 0.1).chroma == picture(90).chroma)
     }
 }

@@ -9,17 +9,21 @@ package struct FaceColours: Sendable, Equatable {
     /// How bright the light may be: mean luma, 0...1, of the brightest tenth of skin, nose and eyes; of eyes and mouth (their white, and teeth); of the
     /// whole crop. 0 where there is none.
     package var brightness: SIMD3<Float>
+    /// How colourful the picture is: mean chroma (the largest of R'G'B' less the smallest, 0...1) of the most colourful tenth of the crop.
+    package var chroma: Float
 
-    package init(skin: SIMD3<Float> = .zero, lips: SIMD3<Float> = .zero, lipsShown: Float = 0, brightness: SIMD3<Float> = .zero) {
-        (self.skin, self.lips, self.lipsShown, self.brightness) = (skin, lips, lipsShown, brightness)
+    package init(skin: SIMD3<Float> = .zero, lips: SIMD3<Float> = .zero, lipsShown: Float = 0, brightness: SIMD3<Float> = .zero, chroma: Float = 1) {
+        (self.skin, self.lips, self.lipsShown, self.brightness, self.chroma) = (skin, lips, lipsShown, brightness, chroma)
     }
 
     /// Fewer pixels of the crop than this are no lips.
     private static let fewestLipPixels = 60
-    /// One of so many pixels is among the brightest.
-    private static let brightOf = 10
+    /// One of so many pixels is among the brightest, or the most colourful.
+    private static let mostOf = 10
     /// Faces differ by as much in the same light.
     private static let sameLight: Float = 1.3
+    /// A black-and-white picture has at most this chroma, be it from coding or a scanner; one in colour at least that, even where its colours are pale.
+    private static let greyChroma: Float = 8 / 255, fullChroma: Float = 20 / 255
 
     /// Luma of the skin, 0...1.
     var skinLuma: Float { (Self.luma(skin) + 1) / 2 }
@@ -38,7 +42,8 @@ package struct FaceColours: Sendable, Equatable {
             sum &+= SIMD3(Int(crop[i * 3]), Int(crop[i * 3 + 1]), Int(crop[i * 3 + 2]))
             count += 1
         }
-        var colours = FaceColours(skin: skinColour(average, classes), brightness: brightness(crop, classes))
+        var colours = FaceColours(
+            skin: skinColour(average, classes), brightness: brightness(crop, classes), chroma: meanOfMost(crop, classes, of: { _ in true }, chroma))
         if count >= fewestLipPixels { (colours.lips, colours.lipsShown) = (SIMD3<Float>(sum) / (Float(count) * 255), 1) }
         return colours
     }
@@ -46,30 +51,36 @@ package struct FaceColours: Sendable, Equatable {
     private static func brightness(_ crop: UnsafePointer<UInt8>, _ classes: UnsafePointer<UInt8>) -> SIMD3<Float> {
         let eye = FaceClass.eye.rawValue, mouth = FaceClass.innerMouth.rawValue
         return SIMD3(
-            meanOfBrightest(crop, classes) { FaceClass.isSkin($0) || $0 == eye }, meanOfBrightest(crop, classes) { $0 == eye || $0 == mouth },
-            meanOfBrightest(crop, classes) { _ in true })
+            meanOfMost(crop, classes, of: { FaceClass.isSkin($0) || $0 == eye }, luma), meanOfMost(crop, classes, of: { $0 == eye || $0 == mouth }, luma),
+            meanOfMost(crop, classes, of: { _ in true }, luma))
     }
 
-    /// Mean luma, 0...1, of the brightest tenth of some classes; of every second pixel of every second row.
+    private static func luma(_ pixel: UnsafePointer<UInt8>) -> Int { (77 * Int(pixel[0]) + 150 * Int(pixel[1]) + 29 * Int(pixel[2]) + 128) >> 8 }
+
+    private static func chroma(_ pixel: UnsafePointer<UInt8>) -> Int { Int(max(pixel[0], pixel[1], pixel[2]) - min(pixel[0], pixel[1], pixel[2])) }
+
+    /// Mean, 0...1, of the tenth of some classes where `value` (0...255) is largest; of every second pixel of every second row.
     @inline(__always)
-    private static func meanOfBrightest(_ crop: UnsafePointer<UInt8>, _ classes: UnsafePointer<UInt8>, of isKind: (UInt8) -> Bool) -> Float {
+    private static func meanOfMost(
+        _ crop: UnsafePointer<UInt8>, _ classes: UnsafePointer<UInt8>, of isKind: (UInt8) -> Bool, _ value: (UnsafePointer<UInt8>) -> Int
+    ) -> Float {
         withUnsafeTemporaryAllocation(of: Int32.self, capacity: 256) { pixels in
             pixels.initialize(repeating: 0)
             var count = 0
             for y in stride(from: 0, to: 256, by: 2) {
                 for i in stride(from: y * 256, to: y * 256 + 256, by: 2) where isKind(classes[i]) {
-                    pixels[(77 * Int(crop[i * 3]) + 150 * Int(crop[i * 3 + 1]) + 29 * Int(crop[i * 3 + 2]) + 128) >> 8] += 1
+                    pixels[value(crop + i * 3)] += 1
                     count += 1
                 }
             }
             guard count > 0 else { return 0 }
-            let wanted = max(count / brightOf, 1)
-            var sum = 0, left = wanted, luma = 255
+            let wanted = max(count / mostOf, 1)
+            var sum = 0, left = wanted, level = 255
             while left > 0 {
-                let taken = min(Int(pixels[luma]), left)
-                sum += taken * luma
+                let taken = min(Int(pixels[level]), left)
+                sum += taken * level
                 left -= taken
-                luma -= 1
+                level -= 1
             }
             return Float(sum) / Float(wanted * 255)
         }
@@ -86,13 +97,21 @@ package struct FaceColours: Sendable, Equatable {
         return min(max(dimmer * dimmer * dimmer, skinLuma / max(min(other.lipsLuma, other.skinLuma), 1e-3)), 1)
     }
 
-    /// A step of `share` (0...1) towards `other`: what is measured anew every frame must not tremble.
+    /// How much of the colour of makeup from `other` this face takes, 0...1: a black-and-white picture has none to give, and shows none; light and dark
+    /// come along all the same (docs/decisions/0052).
+    package func colour(from other: FaceColours) -> Float { min(colourShare, other.colourShare) }
+
+    /// 0 for black and white, 1 for colour.
+    var colourShare: Float { min(max((chroma - Self.greyChroma) / (Self.fullChroma - Self.greyChroma), 0), 1) }
+
+    /// A step of `share` (0...1) towards `other`: what is measured anew every frame must not tremble. Chroma is taken as it is: a clip turns black
+    /// and white from one frame to the next.
     package func moved(towards other: FaceColours, by share: Float) -> FaceColours {
         // Lips that were not seen have no colour to go on from.
         let colour = other.lipsShown == 0 ? lips : lipsShown == 0 ? other.lips : lips + (other.lips - lips) * share
         return FaceColours(
             skin: skin + (other.skin - skin) * share, lips: colour, lipsShown: lipsShown + (other.lipsShown - lipsShown) * share,
-            brightness: brightnessMoved(towards: other.brightness, by: share))
+            brightness: brightnessMoved(towards: other.brightness, by: share), chroma: other.chroma)
     }
 
     /// What was bright a moment ago still says that the light is good while eyes blink: brightness falls ten times more slowly than it rises, and what

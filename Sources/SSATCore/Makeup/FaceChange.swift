@@ -7,4 +7,15 @@ final class FaceChange: @unchecked Sendable {
     var added = [Float](repeating: 0, count: 256 * 256 * 3)
     /// 256x256x2: by how much that follows the crop's own luma, and its chroma.
     var follows = [Float](repeating: 0, count: 256 * 256 * 2)
+
+    /// Leaves this much of the change's colour, 0...1, and all of its luma.
+    func keep(colour share: Float) {
+        if share == 1 { return }
+        added.withUnsafeMutableBufferPointer { added in
+            for i in stride(from: 0, to: added.count, by: 3) {
+                let luma = added[i] * 0.299 + added[i + 1] * 0.587 + added[i + 2] * 0.114
+                for c in i..<i + 3 { added[c] = luma + (added[c] - luma) * share }
+            }
+        }
+    }
 }

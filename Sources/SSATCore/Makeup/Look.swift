@@ -26,7 +26,7 @@ public final class Look: @unchecked Sendable {
     /// Keys and values as the kernels of this process want them.
     let packed: Arena
 
-    static let format = formatName + "7"
+    static let format = formatName + "8"
     private static let formatName = "ssat-live look "
 
     package init(keys: [Float], values: [Float], colours: FaceColours, complexion: Complexion, paint: PaintTexture, lipPaint: SIMD4<Float>) {
@@ -82,15 +82,16 @@ public final class Look: @unchecked Sendable {
         // The fourth number is 1 where the reference shows lips.
         let lipColour = try file.floats(named: "lip_colour", shape: [4])
         let brightness = try file.floats(named: "brightness", shape: [3])
+        let chroma = try file.floats(named: "chroma", shape: [1])
         let complexion = try file.floats(named: "complexion", shape: [Complexion.valueCount])
         let channels = SymmetricCorrespondence.channels
         guard keys.count == values.count, keys.count % channels == 0, keys.count > 0,
             keys.count / channels <= SymmetricCorrespondence.grid * SymmetricCorrespondence.grid,
-            (keys + values + skin + paint + lips + lipColour + brightness + complexion).allSatisfy({ $0.isFinite })
+            (keys + values + skin + paint + lips + lipColour + brightness + chroma + complexion).allSatisfy({ $0.isFinite })
         else { throw LookError.notALook(path) }
         let colours = FaceColours(
             skin: SIMD3(skin[0], skin[1], skin[2]), lips: SIMD3(lipColour[0], lipColour[1], lipColour[2]), lipsShown: lipColour[3] == 1 ? 1 : 0,
-            brightness: SIMD3(brightness[0], brightness[1], brightness[2]))
+            brightness: SIMD3(brightness[0], brightness[1], brightness[2]), chroma: chroma[0])
         self.init(
             keys: keys, values: values, colours: colours, complexion: Complexion(values: complexion), paint: PaintTexture(values: paint),
             lipPaint: SIMD4(lips[0], lips[1], lips[2], lips[3]))
@@ -107,6 +108,7 @@ public final class Look: @unchecked Sendable {
         writer.add("complexion", shape: [Complexion.valueCount], floats: complexion.values)
         writer.add("lip_colour", shape: [4], floats: [colours.lips.x, colours.lips.y, colours.lips.z, colours.lipsShown])
         writer.add("brightness", shape: [3], floats: (0..<3).map { colours.brightness[$0] })
+        writer.add("chroma", shape: [1], floats: [colours.chroma])
         writer.add("skin_paint", shape: [PaintTexture.size, PaintTexture.size, 4], floats: paint.values)
         writer.add("lip_paint", shape: [4], floats: (0..<4).map { lipPaint[$0] })
         try writer.write(toPath: path)
@@ -133,6 +135,8 @@ public enum LookError: Error, CustomStringConvertible {
 extension Look {
     /// Number of reference positions that the correspondence may choose from.
     public var positionCount: Int { count }
+    /// Whether its photo was black and white, or close to it: then its makeup is light and dark without colour.
+    public var isBlackAndWhite: Bool { colours.colourShare < 0.5 }
     /// Mean skin colour as #RRGGBB.
     public var skinHex: String {
         let bytes = (0..<3).map { Int(max(0, min(255, ((colours.skin[$0] + 1) * 127.5).rounded()))) }
