@@ -143,8 +143,12 @@ package final class FaceMesh: @unchecked Sendable {
         func share(_ c: FaceClass) -> Float { shares[Int(c.rawValue)] }
         let skin = share(.skin) + share(.nose)
         guard starting else { return presence > Self.leastPresence && skin > 0.06 }
+        guard presence > 0.98, share(.cover) < 0.3 else { return false }
+        // A mask hides the mouth and half of the skin: eyes, brows and the bridge of the nose over it, all of them, say that it is a face.
+        let isOverMask = share(.cover) > 0.1 && share(.nose) > 0.003 && share(.eye) > 0.002 && share(.brow) > 0.0025
+        if isOverMask, skin > 0.06, agreement > 0.6, uncovered > 0.15 { return true }
         let parts = [share(.nose) > 0.006, share(.eye) > 0.0015, share(.brow) > 0.002, share(.upperLip) + share(.lowerLip) > 0.002]
-        return presence > 0.98 && agreement > 0.3 && uncovered > 0.25 && skin > 0.15 && share(.cover) < 0.3 && parts.count { $0 } >= 2
+        return agreement > 0.3 && uncovered > 0.25 && skin > 0.15 && parts.count { $0 } >= 2
     }
 
     /// Share of the eyes' and lips' landmarks that lie on eyes and lips of the parsing, or on something before them, 0...1. Near
