@@ -49,4 +49,13 @@ import Testing
         let chroma = { (p: [(luma: Int, chroma: Int)]) in changed.reduce(0) { $0 + p[$1].chroma } / max(changed.count, 1) }
         #expect(changed.count > 50 && abs(chroma(after) - chroma(before)) < 8, "\(changed.count): \(chroma(before)), \(chroma(after))")
     }
+
+    /// A dim photo in colour once was taken for black and white.
+    @Test func aDimReferenceGivesItsColour() throws {
+        let folder = try TemporaryFolder()
+        let dim = folder.path("dim.png"), made = folder.path("made.png")
+        try Tool.ffmpeg(["-i", Binary.reference("classic-red"), "-vf", "colorlevels=romax=0.2:gomax=0.2:bomax=0.2", dim])
+        let outcome = try Binary.apply(Binary.reference("bare"), made, ["--progress", "none"], reference: dim)
+        #expect(outcome.code == 0 && outcome.errors.isEmpty, "\(outcome.errors)")
+    }
 }

@@ -57,10 +57,10 @@ import Testing
 
     /// Coding leaves a little chroma in black and white, and a pale picture in colour has little more (docs/decisions/0052).
     @Test func blackAndWhiteTakesAndGivesNoColour() {
-        func picture(_ chroma: Float) -> FaceColours { FaceColours(chroma: chroma / 255) }
-        #expect(picture(7).colour(from: picture(90)) == 0 && picture(90).colour(from: picture(7)) == 0)
-        #expect(picture(21).colour(from: picture(90)) == 1 && picture(90).colour(from: picture(21)) == 1)
-        #expect(abs(picture(14).colour(from: picture(90)) - 0.5) < 1e-5)
-        #expect(bright.chroma == 0 && bright.moved(towards: picture(90), by: 0.1).chroma == picture(90).chroma)
+        func picture(_ chroma: Float) -> FaceColours { FaceColours(chroma: chroma) }
+        #expect(picture(0.03).colour(from: picture(0.4)) == 0 && picture(0.4).colour(from: picture(0.03)) == 0)
+        #expect(picture(0.09).colour(from: picture(0.4)) == 1 && picture(0.4).colour(from: picture(0.09)) == 1)
+        #expect(abs(picture(0.06).colour(from: picture(0.4)) - 0.5) < 1e-5)
+        #expect(bright.chroma == 0 && bright.moved(towards: picture(0.4), by: 0.1).chroma == picture(0.4).chroma)
     }
 }

@@ -9,7 +9,8 @@ package struct FaceColours: Sendable, Equatable {
     /// How bright the light may be: mean luma, 0...1, of the brightest tenth of skin, nose and eyes; of eyes and mouth (their white, and teeth); of the
     /// whole crop. 0 where there is none.
     package var brightness: SIMD3<Float>
-    /// How colourful the picture is: mean chroma (the largest of R'G'B' less the smallest, 0...1) of the most colourful tenth of the crop.
+    /// How colourful the picture is, however bright: mean chroma (the largest of R'G'B' less the smallest) of the crop's most colourful tenth over mean
+    /// luma of its brightest.
     package var chroma: Float
 
     package init(skin: SIMD3<Float> = .zero, lips: SIMD3<Float> = .zero, lipsShown: Float = 0, brightness: SIMD3<Float> = .zero, chroma: Float = 1) {
@@ -23,7 +24,7 @@ package struct FaceColours: Sendable, Equatable {
     /// Faces differ by as much in the same light.
     private static let sameLight: Float = 1.3
     /// A black-and-white picture has at most this chroma, be it from coding or a scanner; one in colour at least that, even where its colours are pale.
-    private static let greyChroma: Float = 8 / 255, fullChroma: Float = 20 / 255
+    private static let greyChroma: Float = 0.035, fullChroma: Float = 0.085
 
     /// Luma of the skin, 0...1.
     var skinLuma: Float { (Self.luma(skin) + 1) / 2 }
@@ -42,8 +43,8 @@ package struct FaceColours: Sendable, Equatable {
             sum &+= SIMD3(Int(crop[i * 3]), Int(crop[i * 3 + 1]), Int(crop[i * 3 + 2]))
             count += 1
         }
-        var colours = FaceColours(
-            skin: skinColour(average, classes), brightness: brightness(crop, classes), chroma: meanOfMost(crop, classes, of: { _ in true }, chroma))
+        let bright = brightness(crop, classes), chroma = meanOfMost(crop, classes, of: { _ in true }, chroma) / max(bright.z, 1 / 255)
+        var colours = FaceColours(skin: skinColour(average, classes), brightness: bright, chroma: chroma)
         if count >= fewestLipPixels { (colours.lips, colours.lipsShown) = (SIMD3<Float>(sum) / (Float(count) * 255), 1) }
         return colours
     }
