@@ -185,6 +185,28 @@ struct TestFrame {
         }
     }
 
+    @Test(arguments: [1, 40, 256]) func theBrightestTenthIsMeasured(levels: Int) {
+        var random = Seeded(state: 11), groups = [UInt8](repeating: 0, count: 16)
+        (groups[1], groups[3], groups[9]) = (1, 3, 2)
+        let crop = Guarded<UInt8>(256 * 256 * 3) { _ in UInt8(Int.random(in: 0..<levels, using: &random)) }
+        let classes = Guarded<UInt8>(256 * 256) { _ in .random(in: 0..<(levels == 40 ? 3 : 11), using: &random) }
+        let measured = Guarded<Float>(13) { _ in -1 }
+        ssat_measure_brightness(crop.base, classes.base, groups, measured.base)
+        #expect(crop.intact && classes.intact && measured.intact)
+        let pixels = (0..<128 * 128).map { $0 / 128 * 512 + $0 % 128 * 2 }
+        func mean(_ kind: UInt8, _ value: ([Int]) -> Int) -> Float {
+            let values = pixels.filter { kind == 0 || groups[Int(classes.base[$0])] & kind != 0 }
+                .map { i in value((0..<3).map { Int(crop.base[i * 3 + $0]) }) }.sorted(by: >)
+            let brightest = values.prefix(max(values.count / 10, 1))
+            return brightest.isEmpty ? 0 : Float(brightest.reduce(0, +)) / Float(brightest.count * 255)
+        }
+        for (k, kind) in [UInt8(0), 1, 2].enumerated() {
+            for c in 0..<3 { #expect(abs(measured.base[k * 4 + c] - mean(kind) { $0[c] }) < 1e-5) }
+            #expect(abs(measured.base[k * 4 + 3] - mean(kind) { (77 * $0[0] + 150 * $0[1] + 29 * $0[2] + 128) >> 8 }) < 1e-5)
+        }
+        #expect(abs(measured.base[12] - mean(0) { $0.max()! - $0.min()! }) < 1e-5)
+    }
+
     @Test func bestClassOfShuffledScores() {
         var random = Seeded(state: 9)
         let n = 12, classes = 11, stride = 48

@@ -29,7 +29,7 @@ import Testing
         let zeros = [Float](repeating: 0, count: 128 * 128 * 12), whole = [Float](repeating: 1, count: 256 * 256)
         assembler.look(at: crop, classes: classes)
         let colours = assembler.faceColours(classes: classes)
-        let reference = FaceColours(skin: skin.map { SIMD3(repeating: $0 * 2 - 1) } ?? colours.skin, lips: wanted, lipsShown: 1, brightness: SIMD3(repeating: brightness))
+        let reference = FaceColours(skin: skin.map { SIMD3(repeating: $0 * 2 - 1) } ?? colours.skin, lips: wanted, lipsShown: 1, brightness: .even(brightness))
         let look = Look(
             keys: onePosition, values: onePosition, colours: reference,
             complexion: Complexion(values: [Float](repeating: 0, count: 15)), paint: .bare, lipPaint: lipPaint)
@@ -71,16 +71,24 @@ import Testing
     @Test(arguments: wornWays) func paleLipsDoNotOutshineADimFace(lipPaint: SIMD4<Float>) {
         let pale = SIMD3<Float>(0.9, 0.8, 0.8)
         func lips(_ referenceBrightness: Float) -> SIMD3<Float> { meanOfLips(worn(lipPaint, wanted: pale, brightness: referenceBrightness, skin: 0.9)) }
-        let known = lips(0), sameLight = lips(Self.skinLuma * 1.25), dim = lips(Self.skinLuma * 1.34), dimmer = lips(Self.skinLuma * 5)
+        let known = lips(0), sameLight = lips(Self.skinLuma * 1.25), dim = lips(Self.skinLuma * 1.34), dimmer = lips(Self.skinLuma / 0.62)
         #expect(known == sameLight)
         #expect(luma(dim) < luma(known) && luma(dim) > luma(dimmer), "\(dim)")
         // As much darker as they are brighter than the skin.
         #expect(abs(luma(dimmer) / luma(known) - Self.skinLuma / luma(pale)) < 0.03, "\(dimmer) \(known)")
     }
 
-    /// Dark lips outshine nothing, whatever the light.
+    /// Dark lips outshine nothing in light that may be the same.
     @Test func darkLipsStayAsTheyAre() {
-        #expect(meanOfLips(worn(.zero)) == meanOfLips(worn(.zero, brightness: Self.skinLuma * 5, skin: 0.9)))
+        #expect(meanOfLips(worn(.zero)) == meanOfLips(worn(.zero, brightness: Self.skinLuma / 0.62, skin: 0.9)))
+    }
+
+    /// Makeup glowed in the dark: where there is a fifth of the reference's light, a fifth of its colour is seen.
+    @Test func lipsAreAsDarkAsTheRoom() {
+        let bright = meanOfLips(worn(.zero)), dark = meanOfLips(worn(.zero, brightness: 5, skin: 0.9))
+        // The brightest of this crop is its skin's red, 215 of 255.
+        let light: Float = 215 / 255 / 5
+        #expect((dark - bright * light).max() < 0.03 && (dark - bright * light).min() > -0.03, "\(bright) \(dark)")
     }
 
     /// Lips are laid on a pixel wider than they are seen. Skin is brighter, and that pixel once glowed.
@@ -88,5 +96,12 @@ import Testing
         let paint = Self.wanted * 0.9, picture = worn(SIMD4(0.9, paint.x, paint.y, paint.z))
         let row = Self.lipRows.upperBound, rim = picture[row * 256 + 130], skin = picture[(row + 8) * 256 + 130], inside = picture[(row - 4) * 256 + 130]
         #expect(rim.x < skin.x - 0.03 && rim.x > inside.x, "\(inside) \(rim) \(skin)")
+    }
+}
+
+extension Brightness {
+    /// Everything of one grey, 0...1.
+    static func even(_ grey: Float) -> Brightness {
+        Brightness(face: SIMD4(repeating: grey), eyesAndMouth: SIMD4(repeating: grey), picture: SIMD4(repeating: grey))
     }
 }

@@ -22,9 +22,12 @@ import Testing
     private var bright: FaceColours { face(200, wall: 230, eyes: 220, lips: 190) }
 
     @Test func brightnessIsThatOfTheBrightestTenth() {
-        let b = face(100, wall: 150, eyes: 200, lips: 90).brightness * 255
+        let b = face(100, wall: 150, eyes: 200, lips: 90).brightness
         // Eyes are a twentieth of the face and more; beside them, of the face's brightest tenth, skin.
-        #expect(b.x > 100 && b.x < 200 && b.y == 200 && b.z > 150 && b.z < 200, "\(b)")
+        for c in 0..<4 {
+            let (face, eyes, picture) = (b.face[c] * 255, b.eyesAndMouth[c] * 255, b.picture[c] * 255)
+            #expect(face > 100 && face < 200 && eyes == 200 && picture > 150 && picture < 200, "\(b)")
+        }
     }
 
     @Test func aFaceInDimLightWearsPaleLipsAsBrightAsItsSkin() {
@@ -62,5 +65,36 @@ import Testing
         #expect(picture(0.09).colour(from: picture(0.4)) == 1 && picture(0.4).colour(from: picture(0.09)) == 1)
         #expect(abs(picture(0.06).colour(from: picture(0.4)) - 0.5) < 1e-5)
         #expect(bright.chroma == 0 && bright.moved(towards: picture(0.4), by: 0.1).chroma == picture(0.4).chroma)
+    }
+
+    private func lamp(_ red: Float, _ green: Float, _ blue: Float) -> Brightness {
+        let colour = SIMD4(red, green, blue, 0.299 * red + 0.587 * green + 0.114 * blue)
+        return Brightness(face: colour * SIMD4(0.92, 0.75, 0.66, 0.79), eyesAndMouth: colour * 0.75, picture: colour * 0.85)
+    }
+
+    @Test func aDarkRoomAndALampOfOneColourAreKnown() {
+        let day = FaceColours(brightness: lamp(1, 1, 1))
+        #expect(FaceColours(brightness: lamp(0.62, 0.62, 0.62)).light(against: day) == SIMD3(repeating: 1))
+        #expect(FaceColours(brightness: lamp(0.75, 0.9, 1)).light(against: day) == SIMD3(repeating: 1))
+        for light in [SIMD3<Float>(0.2, 0.2, 0.2), SIMD3(0.3, 0.4, 1), SIMD3(1, 0.5, 0.3), SIMD3(0.12, 0.16, 0.4)] {
+            let seen = FaceColours(brightness: lamp(light.x, light.y, light.z)).light(against: day)
+            #expect((seen - light).max() < 1e-4 && (seen - light).min() > -1e-4, "\(seen) \(light)")
+        }
+        #expect(day.light(against: FaceColours()) == SIMD3(repeating: 1))
+    }
+
+    /// What is bright in one part alone says that the light is good.
+    @Test func darkSkinIsNoDarkRoom() {
+        var dark = lamp(0.2, 0.2, 0.2)
+        dark.eyesAndMouth = lamp(1, 1, 1).eyesAndMouth
+        #expect(FaceColours(brightness: dark).light(against: FaceColours(brightness: lamp(1, 1, 1))) == SIMD3(repeating: 1))
+    }
+
+    /// Brightness falls slowly while eyes blink, but a lamp that goes out darkens everything.
+    @Test func aLampThatGoesOutIsSeenSoon() {
+        let day = FaceColours(skin: SIMD3(0.4, 0.1, 0), brightness: lamp(1, 1, 1))
+        let night = FaceColours(skin: (day.skin + 1) * 0.2 - 1, brightness: lamp(0.2, 0.2, 0.2))
+        let after = (0..<30).reduce(day) { colours, _ in colours.moved(towards: night, by: 0.1) }
+        #expect(after.light(against: day).max() < 0.35, "\(after.light(against: day))")
     }
 }

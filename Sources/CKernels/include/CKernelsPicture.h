@@ -69,6 +69,11 @@ void ssat_smooth_change(float *change, float *previous_change, const uint8_t *cr
 /// A crop as `ssat_smooth_change` wants the previous one, with itself for its mean.
 void ssat_keep_crop(const uint8_t *crop, uint8_t *previous_crop, float *mean);
 
+/// Means, 0 to 1, of the tenth of the pixels of a crop that has the largest values, of every second pixel of every second row: of R', G', B' and luma, each
+/// for itself, of the whole crop; of the classes whose `groups` have bit 0; of those with bit 1; and of the chroma (the largest of R'G'B' less the smallest)
+/// of the whole. 0 of nothing. `rgb` 256x256x3, `classes` 256x256; `brightest`: 13 values.
+void ssat_measure_brightness(const uint8_t *rgb, const uint8_t *classes, const uint8_t groups[16], float *brightest);
+
 /// Makes everything unrecognizable: the picture is replaced by a smooth surface through the means of cells x cells blocks
 /// (1 to 32 each way).
 void ssat_blur_frame(const ssat_frame *frame, int32_t cells);

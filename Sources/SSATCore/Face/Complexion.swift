@@ -17,6 +17,16 @@ package struct Complexion: Sendable, Equatable {
         return middle + byHeight * y + byHeightSquared * (y * y) + bySideSquared * (x * x)
     }
 
+    /// In a light that has this share of its red, green and blue.
+    func under(_ light: SIMD3<Float>) -> Complexion {
+        var result = self
+        result.middle = (middle + 1) * light - 1
+        result.byHeight *= light
+        result.byHeightSquared *= light
+        result.bySideSquared *= light
+        return result
+    }
+
     /// What the one has more than the other, as far as both show skin.
     package static func - (one: Complexion, other: Complexion) -> Complexion {
         let top = max(one.top, other.top)

@@ -6,21 +6,18 @@ package struct FaceColours: Sendable, Equatable {
     package var lips: SIMD3<Float>
     /// 1 where enough of the lips shows, 0 where not; between them while that changes.
     package var lipsShown: Float
-    /// How bright the light may be: mean luma, 0...1, of the brightest tenth of skin, nose and eyes; of eyes and mouth (their white, and teeth); of the
-    /// whole crop. 0 where there is none.
-    package var brightness: SIMD3<Float>
+    /// How bright its light may be.
+    package var brightness: Brightness
     /// How colourful the picture is, however bright: mean chroma (the largest of R'G'B' less the smallest) of the crop's most colourful tenth over mean
     /// luma of its brightest.
     package var chroma: Float
 
-    package init(skin: SIMD3<Float> = .zero, lips: SIMD3<Float> = .zero, lipsShown: Float = 0, brightness: SIMD3<Float> = .zero, chroma: Float = 1) {
+    package init(skin: SIMD3<Float> = .zero, lips: SIMD3<Float> = .zero, lipsShown: Float = 0, brightness: Brightness = Brightness(), chroma: Float = 1) {
         (self.skin, self.lips, self.lipsShown, self.brightness, self.chroma) = (skin, lips, lipsShown, brightness, chroma)
     }
 
     /// Fewer pixels of the crop than this are no lips.
     private static let fewestLipPixels = 60
-    /// One of so many pixels is among the brightest, or the most colourful.
-    private static let mostOf = 10
     /// Faces differ by as much in the same light.
     private static let sameLight: Float = 1.3
     /// A black-and-white picture has at most this chroma, be it from coding or a scanner; one in colour at least that, even where its colours are pale.
@@ -43,60 +40,25 @@ package struct FaceColours: Sendable, Equatable {
             sum &+= SIMD3(Int(crop[i * 3]), Int(crop[i * 3 + 1]), Int(crop[i * 3 + 2]))
             count += 1
         }
-        let bright = brightness(crop, classes), chroma = meanOfMost(crop, classes, of: { _ in true }, chroma) / max(bright.z, 1 / 255)
-        var colours = FaceColours(skin: skinColour(average, classes), brightness: bright, chroma: chroma)
+        let (brightness, chroma) = Brightness.measure(crop: crop, classes: classes)
+        var colours = FaceColours(skin: skinColour(average, classes), brightness: brightness, chroma: chroma / max(brightness.picture.w, 1 / 255))
         if count >= fewestLipPixels { (colours.lips, colours.lipsShown) = (SIMD3<Float>(sum) / (Float(count) * 255), 1) }
         return colours
-    }
-
-    private static func brightness(_ crop: UnsafePointer<UInt8>, _ classes: UnsafePointer<UInt8>) -> SIMD3<Float> {
-        let eye = FaceClass.eye.rawValue, mouth = FaceClass.innerMouth.rawValue
-        return SIMD3(
-            meanOfMost(crop, classes, of: { FaceClass.isSkin($0) || $0 == eye }, luma), meanOfMost(crop, classes, of: { $0 == eye || $0 == mouth }, luma),
-            meanOfMost(crop, classes, of: { _ in true }, luma))
-    }
-
-    private static func luma(_ pixel: UnsafePointer<UInt8>) -> Int { (77 * Int(pixel[0]) + 150 * Int(pixel[1]) + 29 * Int(pixel[2]) + 128) >> 8 }
-
-    private static func chroma(_ pixel: UnsafePointer<UInt8>) -> Int { Int(max(pixel[0], pixel[1], pixel[2]) - min(pixel[0], pixel[1], pixel[2])) }
-
-    /// Mean, 0...1, of the tenth of some classes where `value` (0...255) is largest; of every second pixel of every second row.
-    @inline(__always)
-    private static func meanOfMost(
-        _ crop: UnsafePointer<UInt8>, _ classes: UnsafePointer<UInt8>, of isKind: (UInt8) -> Bool, _ value: (UnsafePointer<UInt8>) -> Int
-    ) -> Float {
-        withUnsafeTemporaryAllocation(of: Int32.self, capacity: 256) { pixels in
-            pixels.initialize(repeating: 0)
-            var count = 0
-            for y in stride(from: 0, to: 256, by: 2) {
-                for i in stride(from: y * 256, to: y * 256 + 256, by: 2) where isKind(classes[i]) {
-                    pixels[value(crop + i * 3)] += 1
-                    count += 1
-                }
-            }
-            guard count > 0 else { return 0 }
-            let wanted = max(count / mostOf, 1)
-            var sum = 0, left = wanted, level = 255
-            while left > 0 {
-                let taken = min(Int(pixels[level]), left)
-                sum += taken * level
-                left -= taken
-                level -= 1
-            }
-            return Float(sum) / Float(wanted * 255)
-        }
     }
 
     /// How much of their brightness the lips of `other` have in the light of this face, at most 1. They are darker where nothing here says that this face
     /// is not lit clearly more dimly, and then only until they outshine its skin no longer (or that of their own face): whether it is the light or the
     /// person that is darker, a picture does not quite tell (docs/decisions/0051).
     package func light(onLipsOf other: FaceColours) -> Float {
-        var brighter: Float = 0
-        for part in 0..<3 where min(brightness[part], other.brightness[part]) > 0 { brighter = max(brighter, brightness[part] / other.brightness[part]) }
+        let brighter = brightness.lumaRatio(to: other.brightness)
         guard brighter > 0, other.lipsShown > 0 else { return 1 }
         let dimmer = Self.sameLight * brighter
         return min(max(dimmer * dimmer * dimmer, skinLuma / max(min(other.lipsLuma, other.skinLuma), 1e-3)), 1)
     }
+
+    /// By how much the red, green and blue of makeup from `other` change in the light of this face: a dark room or a lamp of one colour is known from a
+    /// dark person by all that is bright there (docs/decisions/0054).
+    package func light(against other: FaceColours) -> SIMD3<Float> { brightness.light(against: other.brightness) }
 
     /// How much of the colour of makeup from `other` this face takes, 0...1: a black-and-white picture has none to give, and shows none; light and dark
     /// come along all the same (docs/decisions/0052).
@@ -110,20 +72,11 @@ package struct FaceColours: Sendable, Equatable {
     package func moved(towards other: FaceColours, by share: Float) -> FaceColours {
         // Lips that were not seen have no colour to go on from.
         let colour = other.lipsShown == 0 ? lips : lipsShown == 0 ? other.lips : lips + (other.lips - lips) * share
+        let movedSkin = skin + (other.skin - skin) * share, left = pointwiseMin((movedSkin + 1) / pointwiseMax(skin + 1, SIMD3(repeating: 0.01)), .one)
+        let dimmed = SIMD4(left, min((Self.luma(movedSkin) + 1) / max(Self.luma(skin) + 1, 0.01), 1))
         return FaceColours(
-            skin: skin + (other.skin - skin) * share, lips: colour, lipsShown: lipsShown + (other.lipsShown - lipsShown) * share,
-            brightness: brightnessMoved(towards: other.brightness, by: share), chroma: other.chroma)
-    }
-
-    /// What was bright a moment ago still says that the light is good while eyes blink: brightness falls ten times more slowly than it rises, and what
-    /// does not show stays as it was.
-    private func brightnessMoved(towards other: SIMD3<Float>, by share: Float) -> SIMD3<Float> {
-        var moved = brightness
-        for part in 0..<3 where other[part] > 0 {
-            let step = brightness[part] == 0 ? 1 : other[part] > brightness[part] ? share : share / 10
-            moved[part] += (other[part] - brightness[part]) * step
-        }
-        return moved
+            skin: movedSkin, lips: colour, lipsShown: lipsShown + (other.lipsShown - lipsShown) * share,
+            brightness: brightness.moved(towards: other.brightness, by: share, dimmed: dimmed), chroma: other.chroma)
     }
 
     /// Mean colour of skin and nose, each 64x64 cell weighted by its share of skin.

@@ -25,6 +25,9 @@ package final class ChangeAssembler {
     private var paint = [Float](repeating: 0, count: 128 * 128 * 4)
     private var wide = [Float](repeating: 0, count: Int(SSAT_ASSEMBLE_SCRATCH))
     private var regions = ssat_regions()
+    /// The reference in the light of this face, where that is another: its paint, 64x64x4 as `PaintTexture` has it and as the kernels do, and its colours in
+    /// every cell, 64x64x3.
+    private var litValues = [Float](), litTexture = [Float](), litColours = [Float]()
 
     /// Share of the lips' mean colour, as seen, in the colour of their paint: what is seen is surer than what is believed.
     private static let seenLipColour: Float = 0.2
@@ -85,13 +88,31 @@ package final class ChangeAssembler {
     ///   - eyes: rows in which the residual counts.
     ///   - forDecoder: whether the decoder is to read them; `assemble` needs less.
     package func lay(_ look: Look, on own: FaceColours, warped: [Float], uv: [SIMD2<Float>], eyes: EyeRows, forDecoder: Bool = true) {
-        uv.withUnsafeBytes { ssat_lay_paint(look.paintTexture, $0.bindMemory(to: Float.self).baseAddress!, &paint) }
-        let tone = look.colours.skin - own.skin, grain = lipGrain(own), lips = Self.lipPaint(of: look, on: own, grain: grain)
+        let light = own.light(against: look.colours), isSame = light == SIMD3(repeating: 1)
+        if !isSame { relight(look, warped, light) }
+        uv.withUnsafeBytes { ssat_lay_paint(isSame ? look.paintTexture : litTexture, $0.bindMemory(to: Float.self).baseAddress!, &paint) }
+        let skin = (look.colours.skin + 1) * light - 1, tone = skin - own.skin, grain = lipGrain(own)
+        let lips = Self.lipPaint(of: look, on: own, light: light, grain: grain)
         regions = ssat_regions(
             tone: (tone.x, tone.y, tone.z), lip_paint: (lips.x, lips.y, lips.z, lips.w), lip_grain: grain, skin_luma: own.skinLuma,
             eyes_top: eyes.top, eyes_bottom: eyes.bottom)
         scratch.withUnsafeMutableBufferPointer {
-            ssat_colour_maps(average, warped, paint, skin, lipsShare, around, &regions, &colourMaps, forDecoder ? $0.baseAddress : nil)
+            ssat_colour_maps(
+                average, isSame ? warped : litColours, paint, self.skin, lipsShare, around, &regions, &colourMaps, forDecoder ? $0.baseAddress : nil)
+        }
+    }
+
+    private func relight(_ look: Look, _ warped: [Float], _ light: SIMD3<Float>) {
+        if litColours.isEmpty {
+            (litValues, litTexture, litColours) = (look.paint.values, look.paintTexture, warped)
+        }
+        for i in stride(from: 0, to: litValues.count, by: 4) {
+            litValues[i] = look.paint.values[i]
+            for c in 0..<3 { litValues[i + 1 + c] = look.paint.values[i + 1 + c] * light[c] }
+        }
+        ssat_paint_texture(litValues, &litTexture)
+        for i in stride(from: 0, to: litColours.count, by: 3) {
+            for c in 0..<3 { litColours[i + c] = (warped[i + c] + 1) * light[c] - 1 }
         }
     }
 
@@ -117,12 +138,12 @@ package final class ChangeAssembler {
     /// Opacity and paint of the look's lips for those of `own`. Where little of the reference's lips is known to be paint, all of their colour comes
     /// along as a shift, whatever the light on these lips takes of it: a photographed look is the whole lip. Where paint is known, what it does not
     /// hide is the reference's own lips, and less of them comes along (docs/decisions/0047).
-    private static func lipPaint(of look: Look, on own: FaceColours, grain: Float) -> SIMD4<Float> {
-        let level = own.light(onLipsOf: look.colours), seen = look.colours.lips * level
+    private static func lipPaint(of look: Look, on own: FaceColours, light: SIMD3<Float>, grain: Float) -> SIMD4<Float> {
+        let level = pointwiseMin(light, SIMD3(repeating: own.light(onLipsOf: look.colours))), seen = look.colours.lips * level
         let opacity = look.lipPaint.x, believed = SIMD3(look.lipPaint.y, look.lipPaint.z, look.lipPaint.w) * level
-        let colour = believed + seenLipColour * (opacity * seen - believed), light = 1 + ssat_lip_grain * (grain - 1)
+        let colour = believed + seenLipColour * (opacity * seen - believed), taken = 1 + ssat_lip_grain * (grain - 1)
         let shift = (1 - opacity) * (1 - opacity) * (seen - own.lips)
-        let paint = colour * max(leastLipLight / light, 1) + shift / light
+        let paint = colour * max(leastLipLight / taken, 1) + shift / taken
         return SIMD4(opacity, paint.x, paint.y, paint.z) * (own.lipsShown * look.colours.lipsShown)
     }
 

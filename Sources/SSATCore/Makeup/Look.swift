@@ -81,7 +81,7 @@ public final class Look: @unchecked Sendable {
         let lips = try file.floats(named: "lip_paint", shape: [4])
         // The fourth number is 1 where the reference shows lips.
         let lipColour = try file.floats(named: "lip_colour", shape: [4])
-        let brightness = try file.floats(named: "brightness", shape: [3])
+        let brightness = try file.floats(named: "brightness", shape: Brightness.shape)
         let chroma = try file.floats(named: "chroma", shape: [1])
         let complexion = try file.floats(named: "complexion", shape: [Complexion.valueCount])
         let channels = SymmetricCorrespondence.channels
@@ -91,7 +91,7 @@ public final class Look: @unchecked Sendable {
         else { throw LookError.notALook(path) }
         let colours = FaceColours(
             skin: SIMD3(skin[0], skin[1], skin[2]), lips: SIMD3(lipColour[0], lipColour[1], lipColour[2]), lipsShown: lipColour[3] == 1 ? 1 : 0,
-            brightness: SIMD3(brightness[0], brightness[1], brightness[2]), chroma: chroma[0])
+            brightness: Brightness(values: brightness), chroma: chroma[0])
         self.init(
             keys: keys, values: values, colours: colours, complexion: Complexion(values: complexion), paint: PaintTexture(values: paint),
             lipPaint: SIMD4(lips[0], lips[1], lips[2], lips[3]))
@@ -107,7 +107,7 @@ public final class Look: @unchecked Sendable {
         writer.add("skin_colour", shape: [3], floats: [skin.x, skin.y, skin.z])
         writer.add("complexion", shape: [Complexion.valueCount], floats: complexion.values)
         writer.add("lip_colour", shape: [4], floats: [colours.lips.x, colours.lips.y, colours.lips.z, colours.lipsShown])
-        writer.add("brightness", shape: [3], floats: (0..<3).map { colours.brightness[$0] })
+        writer.add("brightness", shape: Brightness.shape, floats: colours.brightness.values)
         writer.add("chroma", shape: [1], floats: [colours.chroma])
         writer.add("skin_paint", shape: [PaintTexture.size, PaintTexture.size, 4], floats: paint.values)
         writer.add("lip_paint", shape: [4], floats: (0..<4).map { lipPaint[$0] })

@@ -33,11 +33,12 @@ public final class LookMaker: @unchecked Sendable {
         guard clear.count == 1 else { throw LookError.severalFaces(path, clear.count) }
         let view = clear[0].0
         takeOffSideLight(view)
+        let light = balance(view)
         network.encode(crop: view.crop, classes: view.parsing, uv: view.uvFeatures)
         texture.unwrap(crop: view.crop, classes: view.parsing, uv: view.uv, landmarks: view.landmarks)
         estimator.run(texture)
         let paint = (PaintTexture(values: estimator.skinPaint), estimator.lipPaint(texture))
-        return network.makeLook(complexion: view.complexion, paint: paint, uv: view.uv)
+        return network.makeLook(complexion: view.complexion?.under(1 / light), paint: paint, uv: view.uv)
     }
 
     private func takeOffSideLight(_ view: FaceView) {
@@ -45,5 +46,14 @@ public final class LookMaker: @unchecked Sendable {
             let light = SideLight(average: view.average, classes: view.parsing, frame: frame, fit: &fit)
         else { return }
         light.takeOff(&view.crop)
+    }
+
+    /// A photo from the dark or in coloured light, as if exposed and balanced for it: makeup is told from pictures like those that the networks learned from.
+    /// - Returns: how much of the usual light it has, R'G'B'.
+    private func balance(_ view: FaceView) -> SIMD3<Float> {
+        let light = Brightness.measure(crop: view.crop, classes: view.parsing).brightness.light(against: .usual)
+        if light == .one { return light }
+        for i in view.crop.indices { view.crop[i] = UInt8(min((Float(view.crop[i]) / light[i % 3]).rounded(), 255)) }
+        return light
     }
 }

@@ -2,8 +2,8 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Black-and-white pictures, as sources and as references.
-@Suite struct BlackAndWhiteTests {
+/// Black-and-white pictures, dark rooms and coloured light, of sources and of references.
+@Suite struct LightTests {
     /// Luma of every pixel, and chroma (the largest of R'G'B' less the smallest), frame after frame.
     private func pictures(_ path: String) throws -> [[(luma: Int, chroma: Int)]] {
         let folder = try TemporaryFolder(), raw = folder.path("raw")
@@ -57,5 +57,37 @@ import Testing
         try Tool.ffmpeg(["-i", Binary.reference("classic-red"), "-vf", "colorlevels=romax=0.2:gomax=0.2:bomax=0.2", dim])
         let outcome = try Binary.apply(Binary.reference("bare"), made, ["--progress", "none"], reference: dim)
         #expect(outcome.code == 0 && outcome.errors.isEmpty, "\(outcome.errors)")
+    }
+
+    /// Mean R'G'B' of where plum's lips and shadow lie on the bare sample, after the filter.
+    private func colours(_ reference: String, on source: String = Binary.reference("bare")) throws -> [[Int]] {
+        let folder = try TemporaryFolder(), made = folder.path("made.png"), raw = folder.path("raw")
+        #expect(try Binary.apply(source, made, reference: reference).code == 0)
+        return try ["24:6:188:270", "16:16:142:156"].map { crop in
+            try Tool.ffmpeg(["-i", made, "-vf", "crop=\(crop),format=rgb24", "-frames:v", "1", "-f", "rawvideo", raw])
+            let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: raw)))
+            return (0..<3).map { c in stride(from: c, to: bytes.count, by: 3).reduce(0) { $0 + Int(bytes[$1]) } * 3 / bytes.count }
+        }
+    }
+
+    private static let lights = ["rr=0.15:gg=0.15:bb=0.15", "rr=1:gg=0.65:bb=0.35", "rr=0.9:gg=0.4:bb=1"]
+
+    /// The light of a reference once came along: purple lids were orange, plum lips brown.
+    @Test(arguments: lights) func aReferenceInOtherLightGivesItsMakeup(light: String) throws {
+        let folder = try TemporaryFolder(), lit = folder.path("lit.png")
+        try Tool.ffmpeg(["-i", Binary.reference("plum"), "-vf", "format=gbrp,colorchannelmixer=\(light)", lit])
+        for (there, known) in zip(try colours(lit), try colours(Binary.reference("plum"))) {
+            let apart = zip(there, known).map { abs($0 - $1) }.max()!
+            #expect(apart < 30, "\(there), \(known)")
+        }
+    }
+
+    /// Red lips once were as red under a blue lamp as by day, and glowed in the dark.
+    @Test(arguments: ["rr=0.3:gg=0.3:bb=0.3", "rr=0.35:gg=0.5:bb=1"]) func makeupIsInTheLightOfTheRoom(light: String) throws {
+        let folder = try TemporaryFolder(), lit = folder.path("lit.png")
+        try Tool.ffmpeg(["-i", Binary.reference("bare"), "-vf", "format=gbrp,colorchannelmixer=\(light)", lit])
+        let there = try colours(Binary.reference("classic-red"), on: lit), byDay = try colours(Binary.reference("classic-red"))
+        let red = Double(light.dropFirst(3).prefix { $0 != ":" })!
+        #expect(Double(there[0][0]) < Double(byDay[0][0]) * red * 1.25, "\(there), \(byDay)")
     }
 }
