@@ -1,4 +1,5 @@
-"""What is in front of a face: shapes, hands, fingers, glasses. Laid over crops (`face_mesh_data`), with their place in the parsing.
+"""What is in front of a face: shapes, hands, fingers, glasses, face masks. Laid over crops (`face_mesh_data`), with their place in the parsing,
+and over faces for FaceDetector.
 
 Few people of the labelled photos wear glasses (5 %), and none of the data says where a hand lies; these are drawn, and hands that were cut out of
 other pictures (`ssat_training.hands`) laid on, so that both are known.
@@ -10,8 +11,12 @@ from .face_zones import MESH
 
 SKIN, EYES, BROWS, NOSE, HAIR, COVER = 1, 3, 4, 2, 6, 10
 LIPS = (7, 8)
+# Vertices of the mesh: along the jaw from the person's right ear to the left one, and back over the bridge of the nose.
+JAW = (234, 93, 132, 58, 172, 136, 150, 149, 176, 148, 152, 377, 400, 378, 379, 365, 397, 288, 361, 323, 454)
+OVER_THE_NOSE = (454, 345, 352, 280, 330, 437, 197, 217, 101, 50, 123, 116, 234)
+BRIDGE, CHIN, NOSE_TIP = 168, 152, 1
 FRACTION = 4  # bits of a pixel's fraction in OpenCV's polygons
-POSITION = np.load(MESH)["position"]  # 468 vertices; the outer corners of the eyes are 1 apart, about 90 mm
+POSITION = np.load(MESH)["position"][:468]  # without the irises; the outer corners of the eyes are 1 apart, about 90 mm
 
 
 def anything(picture, parsing, random):
@@ -168,3 +173,37 @@ def shine(size, random):
     y, x = np.mgrid[:size, :size] / size
     across = (x - 0.5) * np.cos(angle := random.uniform(0, np.pi)) + (y - 0.4) * np.sin(angle)
     return (random.uniform(0.2, 0.9) * np.exp(-(((across - random.normal(0, 0.15)) / random.uniform(0.02, 0.1)) ** 2)))[..., None]
+
+
+def face_mask(picture, parsing, landmarks, random):
+    """A mask of cloth or paper from the nose, at times from below it, to the chin or over the neck, with its straps; folded, shaded or printed."""
+    points, size = landmarks[: len(POSITION)], picture.shape[0]
+    if not np.isfinite(points).all():
+        return
+    down = points[CHIN] - points[BRIDGE]
+    rim, jaw = points[list(OVER_THE_NOSE)].copy(), points[list(JAW)].copy()
+    rim[1:-1] += down * random.uniform(-0.05, 0.12)
+    jaw += (jaw - points[NOSE_TIP]) * random.uniform(0, 0.1)
+    if random.random() < 0.2:  # a scarf
+        jaw += down * random.uniform(0.2, 0.7)
+    cloth = np.zeros((size, size), np.uint8)
+    fixed = lambda p: np.round(p * 2**FRACTION).astype(np.int32)
+    cv2.fillPoly(cloth, [fixed(np.vstack([jaw, rim]))], 255, cv2.LINE_AA, FRACTION)
+    for k in (0, len(JAW) - 1):
+        for end in (jaw[4 if k == 0 else -5], jaw[k]):
+            cv2.line(cloth, fixed(points[JAW[k]] - 0.1 * down), fixed(end), 255, max(1, size // 100), cv2.LINE_AA, FRACTION)
+    y, x = np.mgrid[:size, :size].astype(np.float32)
+    across = (x - points[NOSE_TIP, 0]) / max(np.ptp(points[:, 0]), 1)
+    light = 1 - random.uniform(0.2, 0.7) * np.abs(across) + random.uniform(-0.4, 0.4) * across
+    light = light - random.uniform(0, 0.12) * (np.sin(y / size * random.uniform(20, 80)) > 0.6)
+    colour = random.choice([[240, 240, 240], [225, 205, 180], [40, 40, 40]]) * random.uniform(0.8, 1.05, 3) if random.random() < 0.6 else random.uniform(0, 255, 3)
+    seen = np.broadcast_to(np.asarray(colour, np.float32), (size, size, 3))
+    if random.random() < 0.2:
+        prints = cv2.resize(random.uniform(0, 255, (random.integers(4, 24), random.integers(4, 24), 3)).astype(np.float32), (size, size))
+        seen = seen * 0.5 + prints * 0.5
+    inside = cloth > 127
+    if inside.any():
+        light = light * np.clip(np.median(picture[inside]) / 140, 0.4, 1.1)
+    alpha = cloth[..., None] / 255
+    picture[:] = np.clip(picture * (1 - alpha) + seen * light[..., None] * alpha, 0, 255).astype(np.uint8)
+    parsing[inside] = COVER

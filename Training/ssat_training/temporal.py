@@ -6,11 +6,15 @@ Two figures: over the face's oval, and over the painted pixels alone. The second
 counts by how much darker than the skin it is, and lipstick makes it darker. And by how many frames the makeup trails behind the face: its own
 motion as a mixture of the face's motion now and a frame ago.
 
+Frames are read with chroma as it is stored, one value for 2 x 2 pixels in 4:2:0: the edge of red lips has steps of two pixels then, and they tremble
+where it moves. `--interpolate` reads it as players show it.
+
 `--profile PNG` also draws one column of pixels over time, the source above the result: what flickers shows as vertical stripes
 in the lower half that the upper half has not.
 """
 import argparse
 import os
+import subprocess
 
 import cv2
 import numpy as np
@@ -23,13 +27,25 @@ FEWEST = 100  # pixels of a region that is judged
 GAP = 8  # rows between the source's profile and the result's
 
 
-def frames(path):
+def frames(path, interpolate=False):
+    """h x w x 3 bytes, BGR; `interpolate`: chroma between its samples by FFmpeg's bicubic filter."""
     capture = cv2.VideoCapture(path)
+    if interpolate:
+        yield from interpolated(path, *(int(capture.get(k)) for k in (cv2.CAP_PROP_FRAME_HEIGHT, cv2.CAP_PROP_FRAME_WIDTH)))
+        return
     while True:
         good, frame = capture.read()
         if not good:
             return
         yield frame
+
+
+def interpolated(path, height, width):
+    command = ["ffmpeg", "-v", "error", "-i", path, "-sws_flags", "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp", "-vsync", "passthrough",
+               "-f", "rawvideo", "-pix_fmt", "bgr24", "-"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as ffmpeg:
+        while len(data := ffmpeg.stdout.read(height * width * 3)) == height * width * 3:
+            yield np.frombuffer(data, np.uint8).reshape(height, width, 3)
 
 
 def face_region():
@@ -63,12 +79,12 @@ def surroundings(counts):
     return tuple(slices)
 
 
-def flicker(source, made_up, within):
+def flicker(source, made_up, within, interpolate=False):
     """2 x 2: of faces, then of what is painted, source's and result's mean difference of consecutive frames (0 to 255) that the optical flow
     of the source does not explain. And n x 2 x 2: the motion of the painted face, and that of the paint, in pixels a frame."""
     flow, face = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM), face_region()
     previous, total, count, motions = None, np.zeros((2, 2)), np.zeros((2, 1)), []
-    for whole, made in zip(frames(source), frames(made_up)):
+    for whole, made in zip(frames(source, interpolate), frames(made_up, interpolate)):
         a, b = whole[within].astype(np.float32), made[within].astype(np.float32)
         grey = cv2.cvtColor(np.ascontiguousarray(whole[within]), cv2.COLOR_BGR2GRAY)
         painted = cv2.dilate((np.abs(a - b).max(2) > CHANGED).astype(np.uint8), np.ones((9, 9))) > 0
@@ -111,10 +127,11 @@ def main():
     p.add_argument("clip")
     p.add_argument("made_up")
     p.add_argument("--profile", help="write the picture here")
+    p.add_argument("--interpolate", action="store_true", help="chroma as players show it")
     o = p.parse_args()
     counts = painted_counts(o.clip, o.made_up)
     within = surroundings(counts)
-    unexplained, motions = flicker(o.clip, o.made_up, within)
+    unexplained, motions = flicker(o.clip, o.made_up, within, o.interpolate)
     ratios = [f"{after / max(before, 1e-9):.3f} ({before:.2f} to {after:.2f})" for before, after in unexplained]
     print(f"{o.clip}: face {ratios[0]}, painted {ratios[1]}, trails by {trailing(motions):.2f} frames")
     if o.profile:

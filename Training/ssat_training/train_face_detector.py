@@ -1,6 +1,6 @@
-"""Trains FaceDetector on faces of labelled pictures laid over pictures without faces, at all sizes and rotations.
+"""Trains FaceDetector on faces of labelled pictures laid over pictures without faces, at all sizes and rotations, some behind masks, hands and glasses.
 
-    python -m ssat_training.train_face_detector --landmarks DIR --noface DIR --out DIR --steps 3000
+    python -m ssat_training.train_face_detector --landmarks DIR --noface DIR --out DIR --steps 3000 [--hands FILE] [--warm-start checkpoints/face_detector.safetensors]
 """
 import argparse
 import glob
@@ -13,12 +13,15 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from .checkpoint import keep_up, resumed, save
+from . import covers
+from .checkpoint import keep_up, resumed, save, weights
 from .course import Course, LossLog
 from .networks.face_detector import SIZE, STRIDES, FaceDetector, decode, iou
 from .splits import held_out
 
 EYES, NOSE, MOUTH = ((33, 133), (362, 263)), 4, (61, 291)
+LIPS = [61, 37, 267, 291, 314, 84]
+COVERED_SHARE = 0.3  # of the faces
 LIMITS = (0, 56, 120, 10_000)  # longer side of the box, px: which stride owns a face
 
 
@@ -46,6 +49,31 @@ class Faces:
         return cv2.imread(name), landmarks
 
 
+def parsing_of(landmarks, size):
+    """Skin and lips as far as landmarks tell: enough for what is laid over them."""
+    parsing = np.zeros((size, size), np.uint8)
+    for points, kind in ((landmarks, covers.SKIN), (landmarks[LIPS], covers.LIPS[0])):
+        cv2.fillConvexPoly(parsing, cv2.convexHull(np.round(points).astype(np.int32)), kind)
+    return parsing
+
+
+def cover(picture, landmarks, hands, random):
+    """Puts a mask, a hand (of `hands`, if any), fingers or glasses before a face, in place."""
+    centre, height, width = landmarks.mean(0), *picture.shape[:2]
+    side = int(min(1.5 * np.ptp(landmarks, 0).max(), height, width))
+    x, y = (int(np.clip(centre[k] - side / 2, 0, n - side)) for k, n in ((0, width), (1, height)))
+    square, points = picture[y : y + side, x : x + side], landmarks - [x, y]
+    parsing, kind = parsing_of(points, side), random.random()
+    if kind < 0.45:
+        covers.face_mask(square, parsing, points, random)
+    elif kind < 0.75 and len(hands):
+        covers.hand(square, parsing, hands, random)
+    elif kind < 0.85:
+        covers.fingers(square, parsing, random)
+    else:
+        covers.glasses(square, parsing, points, random)
+
+
 def turn(scale, angle, source, target):
     c, s = math.cos(angle) * scale, math.sin(angle) * scale
     m = np.float32([[c, -s, 0], [s, c, 0]])
@@ -70,6 +98,7 @@ def paste(canvas, picture, landmarks, m, whole, random):
 
 
 def degrade(x, random):
+    """Light, blur, noise and compression of webcams."""
     x = x.astype(np.float32)
     x = 255 * np.clip(x / 255 * random.uniform(0.5, 1.3), 0, 1) ** random.uniform(0.6, 1.6) * random.uniform(0.85, 1.15, 3)
     if random.random() < 0.15:
@@ -78,14 +107,19 @@ def degrade(x, random):
         x = cv2.GaussianBlur(x, (0, 0), random.uniform(0.4, 1.8))
     if random.random() < 0.4:
         x = x + random.normal(0, random.uniform(2, 14), x.shape)
+    if random.random() < 0.15:  # a dark room
+        x = x * math.exp(random.uniform(math.log(0.06), math.log(0.5)))
+    if random.random() < 0.2:  # coloured light
+        x = x * np.exp(random.uniform(math.log(0.12), 0, 3))
     x = np.clip(x, 0, 255).astype(np.uint8)
     if random.random() < 0.4:
         x = cv2.imdecode(cv2.imencode(".jpg", x, [cv2.IMWRITE_JPEG_QUALITY, int(random.integers(25, 90))])[1], cv2.IMREAD_COLOR)
     return x
 
 
-def scene(faces, backgrounds, random, augment=True, side=None):
-    """One 320x320 BGR picture and its faces: list of (box, points)."""
+def scene(faces, backgrounds, random, augment=True, side=None, hands=(), covered=None):
+    """One 320x320 BGR picture and its faces: list of (box, points). `covered`: the share of faces with something before them, of cut-out `hands` too."""
+    covered = (COVERED_SHARE if augment else 0) if covered is None else covered
     background = cv2.imread(backgrounds[random.integers(len(backgrounds))])
     h, w = background.shape[:2]
     zoom = SIZE / min(h, w) * random.uniform(1, 1.8)
@@ -95,6 +129,8 @@ def scene(faces, backgrounds, random, augment=True, side=None):
     found = []
     for index in range(count):
         picture, landmarks = faces.load(random.integers(len(faces)))
+        if random.random() < covered:
+            cover(picture, landmarks, hands, random)
         if random.random() < 0.5:
             picture = picture[:, ::-1]
             landmarks = landmarks * [-1, 1] + [picture.shape[1] - 1, 0]
@@ -147,14 +183,14 @@ def targets(found):
 
 
 class Scenes(torch.utils.data.IterableDataset):
-    def __init__(self, faces, backgrounds, seed):
-        self.faces, self.backgrounds, self.seed = faces, backgrounds, seed
+    def __init__(self, faces, backgrounds, hands, seed):
+        self.faces, self.backgrounds, self.hands, self.seed = faces, backgrounds, hands, seed
 
     def __iter__(self):
         cv2.setNumThreads(1)
         random = np.random.default_rng(self.seed)
         while True:
-            picture, found = scene(self.faces, self.backgrounds, random)
+            picture, found = scene(self.faces, self.backgrounds, random, hands=self.hands)
             yield torch.from_numpy(picture[..., ::-1].transpose(2, 0, 1).astype(np.float32) / 127.5 - 1), targets(found)
 
 
@@ -173,24 +209,24 @@ def loss_of(maps, wanted):
 
 
 @torch.no_grad()
-def evaluate(network, faces, backgrounds, threshold=0.5):
-    """Recall by face size at 320 px, point error, and false positives per picture without a face."""
+def evaluate(network, faces, backgrounds, hands=(), threshold=0.5):
+    """Recall by face size at 320 px and of covered faces, point error, and false positives per picture without a face."""
     network.eval()
     random, report = np.random.default_rng(5), {}
     def run(picture):
         return decode(network(torch.from_numpy(picture[..., ::-1].transpose(2, 0, 1).astype(np.float32)[None] / 127.5 - 1)), threshold)
-    for low, high in ((20, 40), (40, 64), (64, 128), (128, 300)):
-        hits, errors, tries = 0, [], 60
+    for name, low, high, covered in (("20-40", 20, 40, 0), ("40-64", 40, 64, 0), ("64-128", 64, 128, 0), ("128-300", 128, 300, 0), ("covered", 64, 300, 1)):
+        hits, errors, tries = 0, [], 200 if covered else 60
         for _ in range(tries):
-            picture, found = scene(faces, backgrounds, random, augment=False, side=random.uniform(low, high))
+            picture, found = scene(faces, backgrounds, random, augment=False, side=random.uniform(low, high), hands=hands, covered=covered)
             if not found:
                 continue
             best = max(run(picture), key=lambda k: iou(k[1:5], found[0][0]), default=None)
             if best is not None and iou(best[1:5], found[0][0]) > 0.4:
                 hits += 1
                 errors.append(np.linalg.norm(np.array(best[5:]).reshape(5, 2) - found[0][1], axis=1).mean() / max(np.ptp(found[0][1], 0)))
-        report[f"recall {low}-{high}"] = round(hits / tries, 3)
-        report[f"points {low}-{high}"] = round(float(np.mean(errors)), 3) if errors else None
+        report[f"recall {name}"] = round(hits / tries, 3)
+        report[f"points {name}"] = round(float(np.mean(errors)), 3) if errors else None
     false = [len(run(cv2.resize(cv2.imread(b), (SIZE, SIZE)))) for b in backgrounds[:150]]
     report["false per picture"] = round(float(np.mean(false)), 3)
     network.train()
@@ -202,6 +238,8 @@ def main():
     p.add_argument("--landmarks", required=True, help="folder with lab_*.npz, written by ssat_training.landmarks")
     p.add_argument("--noface", required=True)
     p.add_argument("--out", required=True)
+    p.add_argument("--hands", help="what ssat_training.hands wrote; without it, only fingers, masks and glasses cover faces")
+    p.add_argument("--warm-start", help="a checkpoint of this script")
     p.add_argument("--steps", type=int, default=3000)
     p.add_argument("--hours", type=float, default=1e9, help="end, with the learning rate run down, after this much running time")
     p.add_argument("--batch", type=int, default=16)
@@ -211,9 +249,12 @@ def main():
     out = Path(o.out)
     out.mkdir(parents=True, exist_ok=True)
     backgrounds = sorted(glob.glob(f"{o.noface}/*"))
-    training = Scenes(Faces(o.landmarks, False), [b for b in backgrounds if not held_out(b)], int(time.time()))
+    hands = np.load(o.hands)["hands"][..., [2, 1, 0, 3]] if o.hands else ()
+    training = Scenes(Faces(o.landmarks, False), [b for b in backgrounds if not held_out(b)], hands, int(time.time()))
     validation, empty = Faces(o.landmarks, True), [b for b in backgrounds if held_out(b)]
     network = FaceDetector().to(memory_format=torch.channels_last)
+    if o.warm_start:
+        network.load_state_dict(weights(o.warm_start, lambda state: state))
     optimizer = torch.optim.AdamW(network.parameters(), o.rate, weight_decay=1e-4)
     state = resumed(out, network, optimizer)
     course = Course(o, optimizer, state, least=1e-5)
@@ -230,7 +271,7 @@ def main():
         if course.step % 250 == 0 or course.is_over:
             save(out / "last.pt", network=network.state_dict(), optimizer=optimizer.state_dict(), step=course.step, average=average, elapsed=course.elapsed)
             evaluated.load_state_dict(average)
-            print(course.step, round(course.elapsed), evaluate(evaluated, validation, empty), flush=True)
+            print(course.step, round(course.elapsed), evaluate(evaluated, validation, empty, hands), flush=True)
 
 
 if __name__ == "__main__":

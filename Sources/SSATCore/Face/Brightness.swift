@@ -18,19 +18,19 @@ package struct Brightness: Sendable, Equatable {
 
     /// Where a picture has at least so much of another's light it is taken for the same; so little, for other light altogether. Of all of it, and of one
     /// colour beside the one it has most of.
-    private static let sameLight: Float = 0.6, otherLight: Float = 0.45, sameColour: Float = 0.7, otherColour: Float = 0.58
+    private static let sameLight: Float = 0.66, otherLight: Float = 0.54, sameColour: Float = 0.7, otherColour: Float = 0.58
 
     /// How much of the R', G' and B' of what is in the light of `other` it has in this one, at most 1. 1 where by all that may be bright this is not clearly
     /// less light, nor of another colour.
     func light(against other: Brightness) -> SIMD3<Float> {
-        func brightest(_ ratio: SIMD4<Float>) -> Float { max(ratio[0], ratio[1], ratio[2]) }
-        let most = largestRatio(to: other, brightest)
-        guard most > 0 else { return .one }
-        var light = SIMD3<Float>(repeating: Self.believed(most, same: Self.sameLight, other: Self.otherLight))
+        let luma = lumaRatio(to: other)
+        guard luma > 0 else { return .one }
+        var colour = SIMD3<Float>()
         for c in 0..<3 {
-            light[c] *= Self.believed(largestRatio(to: other) { $0[c] / brightest($0) }, same: Self.sameColour, other: Self.otherColour)
+            colour[c] = Self.believed(largestRatio(to: other) { $0[c] / max($0[0], $0[1], $0[2]) }, same: Self.sameColour, other: Self.otherColour)
         }
-        return light
+        // As much luma as the colour leaves of it is no dimmer light.
+        return colour * Self.believed(luma / FaceColours.luma(colour), same: Self.sameLight, other: Self.otherLight)
     }
 
     private static func believed(_ ratio: Float, same: Float, other: Float) -> Float {

@@ -28,7 +28,7 @@ package struct FaceColours: Sendable, Equatable {
     /// Luma of the lips, 0...1.
     var lipsLuma: Float { Self.luma(lips) }
 
-    private static func luma(_ colour: SIMD3<Float>) -> Float { colour.x * 0.299 + colour.y * 0.587 + colour.z * 0.114 }
+    static func luma(_ colour: SIMD3<Float>) -> Float { colour.x * 0.299 + colour.y * 0.587 + colour.z * 0.114 }
 
     /// - Parameters:
     ///   - crop: 256x256x3 bytes.
