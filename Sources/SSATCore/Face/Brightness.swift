@@ -26,17 +26,17 @@ package struct Brightness: Sendable, Equatable {
         let luma = lumaRatio(to: other)
         guard luma > 0 else { return .one }
         var colour = SIMD3<Float>()
-        for c in 0..<3 {
-            colour[c] = Self.believed(largestRatio(to: other) { $0[c] / max($0[0], $0[1], $0[2]) }, same: Self.sameColour, other: Self.otherColour)
-        }
+        for c in 0..<3 { colour[c] = largestRatio(to: other) { $0[c] / max($0[0], $0[1], $0[2]) } }
+        // All three or none: light that lacks blue has less of green, too.
+        let colourShare = Self.share(colour.min(), same: Self.sameColour, other: Self.otherColour)
+        colour = colour * (1 - colourShare) + colourShare
         // As much luma as the colour leaves of it is no dimmer light.
-        return colour * Self.believed(luma / FaceColours.luma(colour), same: Self.sameLight, other: Self.otherLight)
+        let left = luma / FaceColours.luma(colour), share = Self.share(left, same: Self.sameLight, other: Self.otherLight)
+        return colour * (min(left, 1) * (1 - share) + share)
     }
 
-    private static func believed(_ ratio: Float, same: Float, other: Float) -> Float {
-        let share = min(max((ratio - other) / (same - other), 0), 1)
-        return min(ratio, 1) * (1 - share) + share
-    }
+    /// How far a ratio counts as no difference, 0...1.
+    private static func share(_ ratio: Float, same: Float, other: Float) -> Float { min(max((ratio - other) / (same - other), 0), 1) }
 
     /// Of the ratios to `other` (R', G', B', luma) of everything that both show, the largest `value`; 0 of none.
     @inline(__always)
