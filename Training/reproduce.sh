@@ -28,7 +28,7 @@ prepare_data() {
 }
 
 train() {
-  run train_face_detector --landmarks "$W/landmarks" --noface "$data/noface" --out "$W/detector" --steps "${DETECTOR:-2500}"
+  run train_face_detector --landmarks "$W/landmarks" --noface "$data/noface" --hands "$W/hands.npz" --out "$W/detector" --steps "${DETECTOR:-12000}"
   run train_face_mesh --hands "$W/hands.npz" --prepared "$W/prepared" --landmarks "$W/landmarks" --noface "$data/noface" --out "$W/mesh" --steps "${MESH:-5000}"
   once unlabelled prepare_unlabelled --landmarks "$W/landmarks" --checkpoint "$W/mesh/last.pt" --out "$W/unlabelled" "${limit[@]}"
   once more prepare_unlabelled --packs faces_london,faces_scut,faces_allages,faces_utk,faces_lfw --landmarks "$W/landmarks" --checkpoint "$W/mesh/last.pt" --out "$W/more" "${limit[@]}"
@@ -68,6 +68,7 @@ judge() {
   run evaluate --prepared "$W/prepared" --unlabelled "$W/unlabelled" --binary "$binary" --count "$count"
   once groups prepare_unlabelled --packs faces_utk,faces_allages --held-out --landmarks "$W/landmarks" --checkpoint "$kept/face_mesh.safetensors" --out "$W/groups"
   run evaluate_groups --prepared "$W/prepared,$W/groups" --binary "$binary" --count "${COUNT:-500}"
+  run conditions --prepared "$W/prepared" --binary "$binary" ${COUNT:+--count $COUNT}
   run presence --noface "$data/noface" --clips "$clips"/* --binary "$binary" ${COUNT:+--count $COUNT}
   for clip in "$clips"/*; do
     "$binary" apply "$clip" -r ../samples/plum.jpg -o "$W/made.mkv" -y --encoder ffv1 --progress none ${COUNT:+--duration 1}

@@ -14,7 +14,7 @@ run prepare --landmarks "$work/landmarks" --out "$work/prepared"
 run hands --data "$data" --landmarks "$work/landmarks" --out "$work/hands.npz" --limit 150
 for steps in 2 3; do # the second run resumes the first
   run train_face_mesh --hands "$work/hands.npz" --prepared "$work/prepared" --landmarks "$work/landmarks" --noface "$data/noface" --out "$work/mesh" --steps $steps --batch 4
-  run train_face_detector --landmarks "$work/landmarks" --noface "$data/noface" --out "$work/detector" --steps $steps
+  run train_face_detector --landmarks "$work/landmarks" --noface "$data/noface" --hands "$work/hands.npz" --out "$work/detector" --warm-start checkpoints/face_detector.safetensors --steps $steps
 done
 # The shipped weights: three steps from nothing see no face that would be kept.
 run prepare_unlabelled --landmarks "$work/landmarks" --checkpoint checkpoints/face_mesh.safetensors --out "$work/unlabelled" --limit 400
@@ -65,7 +65,8 @@ if [ -x "$binary" ]; then
   run evaluate_groups --prepared "$work/prepared,$work/unlabelled" --binary "$binary" --count 2
   run sheets --prepared "$work/prepared" --profile "$data/profile/images" --binary "$binary" --tried 2 --out "$work/sheets"
   "$binary" apply ../samples/astronaut.mp4 -r ../samples/plum.jpg -o "$work/made.mkv" --encoder ffv1 --duration 1 --progress none
-  run temporal ../samples/astronaut.mp4 "$work/made.mkv" --profile "$work/profile.png"
+  run temporal ../samples/astronaut.mp4 "$work/made.mkv" --profile "$work/profile.png" --interpolate
+  run conditions --prepared "$work/prepared" --binary "$binary" --count 1
   run presence --noface "$data/noface" --count 2 --clips ../samples/astronaut.mp4 --binary "$binary"
 fi
 echo "all training commands ran"

@@ -103,16 +103,22 @@ package final class ChangeAssembler {
     }
 
     private func relight(_ look: Look, _ warped: [Float], _ light: SIMD3<Float>) {
-        if litColours.isEmpty {
-            (litValues, litTexture, litColours) = (look.paint.values, look.paintTexture, warped)
-        }
-        for i in stride(from: 0, to: litValues.count, by: 4) {
-            litValues[i] = look.paint.values[i]
-            for c in 0..<3 { litValues[i + 1 + c] = look.paint.values[i + 1 + c] * light[c] }
+        if litColours.isEmpty { (litValues, litTexture, litColours) = (look.paint.values, look.paintTexture, warped) }
+        litValues.withUnsafeMutableBufferPointer { lit in
+            look.paint.values.withUnsafeBufferPointer { paint in
+                for i in stride(from: 0, to: lit.count, by: 4) {
+                    lit[i] = paint[i]
+                    for c in 0..<3 { lit[i + 1 + c] = paint[i + 1 + c] * light[c] }
+                }
+            }
         }
         ssat_paint_texture(litValues, &litTexture)
-        for i in stride(from: 0, to: litColours.count, by: 3) {
-            for c in 0..<3 { litColours[i + c] = (warped[i + c] + 1) * light[c] - 1 }
+        litColours.withUnsafeMutableBufferPointer { lit in
+            warped.withUnsafeBufferPointer { warped in
+                for i in stride(from: 0, to: lit.count, by: 3) {
+                    for c in 0..<3 { lit[i + c] = (warped[i + c] + 1) * light[c] - 1 }
+                }
+            }
         }
     }
 

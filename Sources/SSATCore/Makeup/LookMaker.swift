@@ -51,9 +51,13 @@ public final class LookMaker: @unchecked Sendable {
     /// A photo from the dark or in coloured light, as if exposed and balanced for it: makeup is told from pictures like those that the networks learned from.
     /// - Returns: how much of the usual light it has, R'G'B'.
     private func balance(_ view: FaceView) -> SIMD3<Float> {
-        let light = Brightness.measure(crop: view.crop, classes: view.parsing).brightness.light(against: .usual)
+        let known = Brightness.measure(crop: view.crop, classes: view.parsing).brightness.light(against: .usual)
+        let light = pointwiseMax(known, SIMD3(repeating: Self.leastLight))
         if light == .one { return light }
         for i in view.crop.indices { view.crop[i] = UInt8(min((Float(view.crop[i]) / light[i % 3]).rounded(), 255)) }
         return light
     }
+
+    /// What there is less of is noise.
+    private static let leastLight: Float = 0.08
 }
