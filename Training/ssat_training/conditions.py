@@ -62,7 +62,7 @@ CONDITIONS = {
     "turned by 30 degrees": turned(30), "by 60": turned(60), "by 90": turned(90), "by 135": turned(135), "upside down": turned(180),
     "0.2 of the light": lit(0.2, 0.2, 0.2), "0.12": lit(0.12, 0.12, 0.12), "0.08": lit(0.08, 0.08, 0.08), "twice the light": lit(2, 2, 2),
     "blue light": lit(0.2, 0.35, 1), "red light": lit(1, 0.2, 0.15), "green light": lit(0.3, 1, 0.3), "black and white": lambda picture, random: bytes_of(np.repeat(picture.mean(2, keepdims=True), 3, 2)),
-    "40 pixels": small(40), "20 pixels": small(20), "blurred by 3 pixels": lambda picture, random: cv2.GaussianBlur(picture, (0, 0), 3),
+    "40 pixels": small(40), "30 pixels": small(30), "blurred by 3 pixels": lambda picture, random: cv2.GaussianBlur(picture, (0, 0), 3),
     "noise of 25": lambda picture, random: bytes_of(picture + random.normal(0, 25, picture.shape)), "JPEG quality 8": compressed,
     "cut through the middle": lambda picture, random: picture[:, : picture.shape[1] * 13 // 25], "cut below the nose": lambda picture, random: picture[: picture.shape[0] * 3 // 5],
 }

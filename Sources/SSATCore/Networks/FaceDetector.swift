@@ -70,7 +70,7 @@ package final class FaceDetector: @unchecked Sendable {
 
     /// - Parameter rgb: 320x320x3 R'G'B' bytes.
     /// - Parameter kept: becomes the faces, best first, overlapping ones removed.
-    package func run(_ rgb: UnsafePointer<UInt8>, threshold: Float = 0.5, into kept: inout [Detection]) {
+    package func run(_ rgb: UnsafePointer<UInt8>, threshold: Float = 0.44, into kept: inout [Detection]) {
         let size = Int32(Self.size)
         if precision == .int8 {
             ssat_picture_to_tensor_u8(rgb, size, network.bytes(picture), Int32(picture.rowStride), Int32(picture.pixelStride))

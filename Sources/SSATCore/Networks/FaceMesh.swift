@@ -144,9 +144,9 @@ package final class FaceMesh: @unchecked Sendable {
         let skin = share(.skin) + share(.nose)
         guard starting else { return presence > Self.leastPresence && skin > 0.06 }
         guard presence > 0.98, share(.cover) < 0.3 else { return false }
-        // A mask hides the mouth and half of the skin: eyes, brows and the bridge of the nose over it, all of them, say that it is a face.
-        let isOverMask = share(.cover) > 0.1 && share(.nose) > 0.003 && share(.eye) > 0.002 && share(.brow) > 0.0025
-        if isOverMask, skin > 0.06, agreement > 0.6, uncovered > 0.15 { return true }
+        // A mask or a hand hides the mouth, and half of the skin: eyes, brows and the bridge of the nose over it, all of them, say that it is a face.
+        let isOverCover = share(.cover) > 0.05 && share(.nose) > 0.003 && share(.eye) > 0.002 && share(.brow) > 0.0025
+        if isOverCover, skin > 0.06, agreement > 0.6, uncovered > 0.15 { return true }
         let parts = [share(.nose) > 0.006, share(.eye) > 0.0015, share(.brow) > 0.002, share(.upperLip) + share(.lowerLip) > 0.002]
         return agreement > 0.3 && uncovered > 0.25 && skin > 0.15 && parts.count { $0 } >= 2
     }
