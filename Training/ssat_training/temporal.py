@@ -44,8 +44,11 @@ def interpolated(path, height, width):
     command = ["ffmpeg", "-v", "error", "-i", path, "-sws_flags", "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp", "-vsync", "passthrough",
                "-f", "rawvideo", "-pix_fmt", "bgr24", "-"]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as ffmpeg:
-        while len(data := ffmpeg.stdout.read(height * width * 3)) == height * width * 3:
-            yield np.frombuffer(data, np.uint8).reshape(height, width, 3)
+        try:
+            while len(data := ffmpeg.stdout.read(height * width * 3)) == height * width * 3:
+                yield np.frombuffer(data, np.uint8).reshape(height, width, 3)
+        finally:
+            ffmpeg.kill()  # the other clip may end first
 
 
 def face_region():
