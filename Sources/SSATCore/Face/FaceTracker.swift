@@ -66,6 +66,7 @@ final class FaceTracker: @unchecked Sendable {
     /// - Parameter pool: where the views of `update` come from. Give them back.
     init(precision: Precision, policy: FacePolicy, pool: ObjectPool<FaceView>, team: WorkerTeam? = nil) throws {
         self.pool = pool
+        found.reserveCapacity(64)
         detector = try FaceDetector(weights: Models.faceDetector(precision), precision: precision)
         mesh = try FaceMesh(weights: Models.faceMesh(precision), precision: precision)
         refiner = try MeshRefiner(weights: Models.meshRefiner(precision), precision: precision)

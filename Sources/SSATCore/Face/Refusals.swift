@@ -13,7 +13,7 @@ package struct Refusals {
 
     private var places: [Place] = []
 
-    package init() {}
+    package init() { places.reserveCapacity(32) }
 
     private static let firstWait = 1.0 / 6, longestWait = 2.0, memory = 5.0
     /// How much surer the detector must be for another look at once.

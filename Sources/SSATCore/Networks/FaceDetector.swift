@@ -66,7 +66,11 @@ package final class FaceDetector: @unchecked Sendable {
             try b.convolution("head32", c32, activation: .none, floatOutput: true),
         ]
         network = b.build()
+        found.reserveCapacity(Self.cellsExpected)
     }
+
+    /// Cells that hold a face, a dozen for each and more where much looks like one: so that none asks for memory later.
+    private static let cellsExpected = 512
 
     /// - Parameter rgb: 320x320x3 R'G'B' bytes.
     /// - Parameter kept: becomes the faces, best first, overlapping ones removed.
