@@ -7,12 +7,13 @@ other pictures (`ssat_training.hands`) laid on, so that both are known.
 import cv2
 import numpy as np
 
+from .alignment import OVAL
 from .face_zones import MESH
 
 SKIN, EYES, BROWS, NOSE, HAIR, COVER = 1, 3, 4, 2, 6, 10
 LIPS = (7, 8)
 # Vertices of the mesh: along the jaw from the person's right ear to the left one, and back over the bridge of the nose.
-JAW = (234, 93, 132, 58, 172, 136, 150, 149, 176, 148, 152, 377, 400, 378, 379, 365, 397, 288, 361, 323, 454)
+JAW = OVAL[28:7:-1]
 OVER_THE_NOSE = (454, 345, 352, 280, 330, 437, 197, 217, 101, 50, 123, 116, 234)
 BRIDGE, CHIN, NOSE_TIP = 168, 152, 1
 FRACTION = 4  # bits of a pixel's fraction in OpenCV's polygons
@@ -181,7 +182,7 @@ def face_mask(picture, parsing, landmarks, random):
     if not np.isfinite(points).all():
         return
     down = points[CHIN] - points[BRIDGE]
-    rim, jaw = points[list(OVER_THE_NOSE)].copy(), points[list(JAW)].copy()
+    rim, jaw = points[list(OVER_THE_NOSE)].copy(), points[JAW].copy()
     rim[1:-1] += down * random.uniform(-0.05, 0.12)
     jaw += (jaw - points[NOSE_TIP]) * random.uniform(0, 0.1)
     if random.random() < 0.2:  # a scarf

@@ -16,11 +16,11 @@ import torch.nn.functional as F
 from . import covers
 from .checkpoint import keep_up, resumed, save, weights
 from .course import Course, LossLog
+from .face_zones import LIPS_OUTER
 from .networks.face_detector import SIZE, STRIDES, FaceDetector, decode, iou
 from .splits import held_out
 
 EYES, NOSE, MOUTH = ((33, 133), (362, 263)), 4, (61, 291)
-LIPS = [61, 37, 267, 291, 314, 84]
 COVERED_SHARE = 0.3  # of the faces
 LIMITS = (0, 56, 120, 10_000)  # longer side of the box, px: which stride owns a face
 
@@ -52,7 +52,7 @@ class Faces:
 def parsing_of(landmarks, size):
     """Skin and lips as far as landmarks tell: enough for what is laid over them."""
     parsing = np.zeros((size, size), np.uint8)
-    for points, kind in ((landmarks, covers.SKIN), (landmarks[LIPS], covers.LIPS[0])):
+    for points, kind in ((landmarks, covers.SKIN), (landmarks[LIPS_OUTER], covers.LIPS[0])):
         cv2.fillConvexPoly(parsing, cv2.convexHull(np.round(points).astype(np.int32)), kind)
     return parsing
 

@@ -13,7 +13,7 @@ final class FaceChange: @unchecked Sendable {
         if share == 1 { return }
         added.withUnsafeMutableBufferPointer { added in
             for i in stride(from: 0, to: added.count, by: 3) {
-                let luma = added[i] * 0.299 + added[i + 1] * 0.587 + added[i + 2] * 0.114
+                let luma = FaceColours.luma(SIMD3(added[i], added[i + 1], added[i + 2]))
                 for c in i..<i + 3 { added[c] = luma + (added[c] - luma) * share }
             }
         }

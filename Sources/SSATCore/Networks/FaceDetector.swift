@@ -72,9 +72,12 @@ package final class FaceDetector: @unchecked Sendable {
     /// Cells that hold a face, a dozen for each and more where much looks like one: so that none asks for memory later.
     private static let cellsExpected = 512
 
+    /// From this score on it is worth a look: half a face at the picture's edge has less than half (docs/decisions/0055).
+    package static let leastScore: Float = 0.44
+
     /// - Parameter rgb: 320x320x3 R'G'B' bytes.
     /// - Parameter kept: becomes the faces, best first, overlapping ones removed.
-    package func run(_ rgb: UnsafePointer<UInt8>, threshold: Float = 0.44, into kept: inout [Detection]) {
+    package func run(_ rgb: UnsafePointer<UInt8>, threshold: Float = leastScore, into kept: inout [Detection]) {
         let size = Int32(Self.size)
         if precision == .int8 {
             ssat_picture_to_tensor_u8(rgb, size, network.bytes(picture), Int32(picture.rowStride), Int32(picture.pixelStride))
