@@ -44,7 +44,13 @@ train() {
   done
   once painted_9 painted_faces --prepared "$W/prepared" --checkpoint "$W/mesh/last.pt" --refiner "$W/refiner/last.pt" --out "$W/textures" --shard 9 --count 512 --held-out
   run train_paint_estimator --textures "$W/textures" --out "$W/paint" --steps "${PAINT:-8000}" --hours 100
-  for shard in 0 1 9; do once seen_$shard seen_pairs --pairs "$W/pairs" --shard $shard --checkpoint "$W/mesh/last.pt" --refiner "$W/refiner/last.pt" --estimator "$W/paint/last.pt"; done
+  local found=(--checkpoint "$W/mesh/last.pt" --refiner "$W/refiner/last.pt" --estimator "$W/paint/last.pt")
+  for shard in 0 1; do
+    once eyes_$shard painted_eyes --prepared "$W/prepared,$W/unlabelled" "${found[@]}" --out "$W/textures" --shard $shard --count "${PAINTED:-4500}"
+  done
+  once eyes_9 painted_eyes --prepared "$W/prepared" "${found[@]}" --out "$W/textures" --count "${PAINTED:-384}" --held-out
+  run train_eye_paint_estimator --eyes "$W/textures" --out "$W/eyes" --steps "${PAINT:-5000}" --hours 100
+  for shard in 0 1 9; do once seen_$shard seen_pairs --pairs "$W/pairs" --shard $shard "${found[@]}" --eye-estimator "$W/eyes/last.pt"; done
   # The makeup encoder learns apart once the encoders that it reads have learned something; then all, with the keys left alone.
   run train_ssat --pairs "$W/pairs" --out "$W/first" --steps "${FIRST:-2500}"
   run train_makeup_encoder --pairs "$W/pairs" --out "$W/encoder" --warm-start "$W/first/last.pt" --steps "${ENCODER:-1200}"
@@ -63,6 +69,7 @@ judge() {
   run export_ssat --checkpoint "$W/mean/last.pt" --tuned "$W/tuned/last.pt" --pairs "$W/pairs" --models "$models" --fixtures "$fixtures" --keep "$kept/ssat_live.safetensors" ${COUNT:+--count 4}
   run export_refiner --checkpoint "$W/refiner/last.pt" --windows "$W/windows" --models "$models" --fixtures "$fixtures" --keep "$kept" ${COUNT:+--count 4}
   run export_paint --checkpoint "$W/paint/last.pt" --models "$models" --fixtures "$fixtures" --keep "$kept"
+  run export_eye_paint --checkpoint "$W/eyes/last.pt" --models "$models" --fixtures "$fixtures" --keep "$kept"
   local binary=${BINARY:-../.build/release/ssat-live}
   [ -n "${BINARY:-}" ] || (cd .. && swift build -c release)
   run evaluate --prepared "$W/prepared" --unlabelled "$W/unlabelled" --binary "$binary" --count "$count"

@@ -24,10 +24,14 @@ run pairs --prepared "$work/prepared" --out "$work/pairs" --shard 9 --count 8 --
 run painted_textures --prepared "$work/prepared,$work/unlabelled" --out "$work/textures" --looks 500
 run painted_faces --prepared "$work/prepared,$work/unlabelled" --checkpoint "$work/mesh/last.pt" --refiner checkpoints/mesh_refiner.safetensors --out "$work/textures" --count 20
 run seen_pairs --pairs "$work/pairs" --shard 0 --checkpoint "$work/mesh/last.pt" --harder
-run seen_pairs --pairs "$work/pairs" --shard 9 --checkpoint "$work/mesh/last.pt" --refiner checkpoints/mesh_refiner.safetensors --estimator checkpoints/paint_estimator.safetensors
+run painted_eyes --prepared "$work/prepared,$work/unlabelled" --checkpoint "$work/mesh/last.pt" --refiner checkpoints/mesh_refiner.safetensors --estimator checkpoints/paint_estimator.safetensors --out "$work/textures" --count 20
+run painted_eyes --prepared "$work/prepared" --checkpoint "$work/mesh/last.pt" --refiner checkpoints/mesh_refiner.safetensors --estimator checkpoints/paint_estimator.safetensors --out "$work/textures" --count 20 --held-out
+run seen_pairs --pairs "$work/pairs" --shard 9 --checkpoint "$work/mesh/last.pt" --refiner checkpoints/mesh_refiner.safetensors --estimator checkpoints/paint_estimator.safetensors \
+  --eye-estimator checkpoints/eye_paint_estimator.safetensors
 for steps in 2 3; do
   run train_mesh_refiner --windows "$work/windows" --prepared "$work/prepared" --mesh checkpoints/face_mesh.safetensors --out "$work/refiner" --warm-start checkpoints/mesh_refiner.safetensors --steps $steps --batch 4
   run train_paint_estimator --textures "$work/textures" --out "$work/paint" --warm-start checkpoints/paint_estimator.safetensors --steps $steps --batch 4
+  run train_eye_paint_estimator --eyes "$work/textures" --out "$work/eyes" --warm-start checkpoints/eye_paint_estimator.safetensors --steps $steps --batch 4
   run train_makeup_encoder --pairs "$work/pairs" --shards 0 --out "$work/encoder" --warm-start checkpoints/ssat_live.safetensors --steps $steps --batch 2
   run train_ssat --pairs "$work/pairs" --shards 0 --out "$work/ssat" --warm-start "$work/encoder/last.pt" --steps $steps --batch 2
   run train_ssat --pairs "$work/pairs" --shards 0 --out "$work/paper" --warm-start "$work/encoder/last.pt" --steps $steps --batch 2 \
@@ -43,7 +47,8 @@ for part in correspondence semantic_loss uv_features painted_pairs; do
   run train_ssat --pairs "$work/pairs" --shards 0 --out "$work/runs/without_$part" --without $part --steps 1 --batch 2 --precision float32
 done
 run train_ssat --pairs "$work/pairs" --shards 0 --out "$work/runs/two_input" --network two_input --steps 1 --batch 2 --precision float32
-run ablate --prepared "$work/prepared" --pairs "$work/pairs" --runs "$work/runs" --refiner checkpoints/mesh_refiner.safetensors --estimator checkpoints/paint_estimator.safetensors --count 2
+run ablate --prepared "$work/prepared" --pairs "$work/pairs" --runs "$work/runs" --refiner checkpoints/mesh_refiner.safetensors --estimator checkpoints/paint_estimator.safetensors \
+  --eye-estimator checkpoints/eye_paint_estimator.safetensors --count 2
 # The benchmark of other runtimes builds a frame from these modules, and nothing else runs it.
 echo "== peers"
 PYTHONPATH=.:../Benchmarks "$python" -c 'import peers, torch; frame = peers.Frame(peers.ssat_live.SSATLive().eval()); frame(*(torch.from_numpy(x) for x in peers.example(2).values()))'

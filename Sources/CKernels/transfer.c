@@ -178,8 +178,8 @@ INLINE float texture_row(float v) { return along(rows_v, rows_texture, v); }
 float ssat_texture_row(float v) { return texture_row(v); }
 float ssat_texture_row_in_plane(float row) { return along(rows_texture, rows_v, row); }
 
-void ssat_paint_texture(const float *paint, float *texture) {
-  for (int i = 0; i < 64 * 64 * 4; i += 4) {
+void ssat_paint_texture(const float *paint, int32_t texels, float *texture) {
+  for (int32_t i = 0; i < texels * 4; i += 4) {
     texture[i] = paint[i];
     times(to_luma_chroma, paint + i + 1, texture + i + 1);
   }
@@ -198,7 +198,32 @@ INLINE void cell_between(const float *map, int32_t size, const int32_t channels,
   }
 }
 
-CLONES void ssat_lay_paint(const float *texture, const float *uv, float *paint) {
+// Texels at the border of a window over which it fades into the texture of the whole face.
+static const float window_fade = 3;
+
+// How much of a window shows at a place on the mesh, and where in the window that is.
+INLINE float window_share(float u, float v, float *x, float *y) {
+  float right = u > 0.5f ? 1 - u : u;
+  *x = (right - ssat_eye_left) * (SSAT_EYE_WIDTH / (ssat_eye_right - ssat_eye_left)) - 0.5f;
+  *y = (v - ssat_eye_top) * (SSAT_EYE_HEIGHT / (ssat_eye_bottom - ssat_eye_top)) - 0.5f;
+  float across = *x < SSAT_EYE_WIDTH - 1 - *x ? *x : SSAT_EYE_WIDTH - 1 - *x, down = *y < SSAT_EYE_HEIGHT - 1 - *y ? *y : SSAT_EYE_HEIGHT - 1 - *y;
+  return clamped((across < down ? across : down) / window_fade, 0, 1);
+}
+
+// A row of paint, where it lies around an eye.
+static void lay_windows(const float *eyes, const float *u, const float *v, const int32_t *known, float *row) {
+  for (int x = 0; x < PAINTED; x++) {
+    float column, line, share = known[x] ? window_share(u[x], v[x], &column, &line) : 0;
+    if (share <= 0) continue;
+    int32_t left = (int32_t)column, top = (int32_t)line;
+    const float *upper = eyes + (((u[x] > 0.5f ? SSAT_EYE_HEIGHT : 0) + top) * SSAT_EYE_WIDTH + left) * 4, *lower = upper + SSAT_EYE_WIDTH * 4;
+    four fine = mixed_four(load_four(upper), load_four(upper + 4), load_four(lower), load_four(lower + 4), column - (float)left, line - (float)top);
+    four whole = load_four(row + 4 * x), mean = whole + (fine - whole) * share;
+    memcpy(row + 4 * x, &mean, sizeof mean);
+  }
+}
+
+CLONES void ssat_lay_paint(const float *texture, const float *eyes, const float *uv, float *paint) {
   corners around;
   float u[PAINTED], v[PAINTED];
   int32_t known[PAINTED];
@@ -214,6 +239,7 @@ CLONES void ssat_lay_paint(const float *texture, const float *uv, float *paint) 
       else
         memset(o, 0, 4 * sizeof(float));
     }
+    if (eyes) lay_windows(eyes, u, v, known, paint + y * PAINTED * 4);
   }
 }
 

@@ -122,7 +122,7 @@ struct NetworkGoldenTests {
     @Test func paintIsLaidByTheMesh() throws {
         let golden = try Self.golden("ssat_live"), pair = try GoldenPair(golden)
         var paint = [Float](repeating: 0, count: 128 * 128 * 4)
-        pair.uv[0].withUnsafeBytes { ssat_lay_paint(pair.paint.skin.values, $0.bindMemory(to: Float.self).baseAddress!, &paint) }
+        PaintTexture.lay(pair.paint.skin.values, on: pair.uv[0], &paint)
         let laid = Self.worst(try golden.floats(named: "paint", shape: [32, 32, 4])) { paint[($0 / 128 * 4 * 128 + $0 / 4 % 32 * 4) * 4 + $0 % 4] }
         #expect(laid.error < 1e-5 && laid.range > 0.5)
     }
@@ -145,6 +145,30 @@ struct NetworkGoldenTests {
             estimator.score($0 / (16 * 8) * 4 * 64 + $0 / 8 % 16 * 4, $0 % 8)
         }
         #expect(scores.error <= 1e-3 * scores.range)
+    }
+
+    /// The same of its eyes, closely, from what was believed of their paint on.
+    @Test func eyePaintEstimator() throws {
+        let face = try Self.golden("paint_estimator"), golden = try Self.golden("eye_paint_estimator")
+        let eyes = EyeTexture(mesh: try CanonicalMesh(Models.canonicalMesh()))
+        let uv = try face.floats(named: "uv", shape: [64, 64, 2]), landmarks = try face.floats(named: "landmarks", shape: [478, 2])
+        eyes.unwrap(
+            crop: try face.uint8s(named: "picture", shape: [256, 256, 3]), classes: try face.uint8s(named: "classes", shape: [256, 256]),
+            uv: (0..<64 * 64).map { SIMD2(uv[$0 * 2], uv[$0 * 2 + 1]) }, landmarks: (0..<478).map { SIMD2(landmarks[$0 * 2], landmarks[$0 * 2 + 1]) })
+        /// Of a value that the golden keeps, the texel.
+        func texel(_ index: Int) -> Int { index / (12 * 16) * EyeTexture.texelsOfEye + index / 16 % 12 * 4 * EyeTexture.width + index % 16 * 4 }
+        let skin = try golden.floats(named: "skin", shape: [2, 12, 16, 1])
+        #expect(Self.worst(skin) { eyes.skin[texel($0)] }.error < 1e-5)
+        #expect(skin.contains(0) && skin.contains { $0 > 0.99 })
+        let colours = Self.worst(try golden.floats(named: "colours", shape: [2, 12, 16, 3])) {
+            skin[$0 / 3] > 0 ? eyes.colours[texel($0 / 3)][$0 % 3] : try! golden.floats(named: "colours", shape: nil)[$0]
+        }
+        #expect(colours.error < 1e-5)
+        let mean = try golden.floats(named: "mean", shape: [3])
+        let paint = try EyePaintEstimator(weights: Models.eyePaintEstimator()).paint(
+            eyes, believed: PaintTexture(values: try golden.floats(named: "believed", shape: [64, 64, 4])), mean: SIMD3(mean[0], mean[1], mean[2]))
+        let wanted = Self.worst(try golden.floats(named: "paint", shape: [2, 12, 16, 4])) { paint[texel($0 / 4) * 4 + $0 % 4] }
+        #expect(wanted.error <= 2e-3 && wanted.range > 0.5)
     }
 
     @Test(arguments: levels) func ssatInt8(level: InstructionSet) throws { try checkSSAT(.int8, level, tolerance: 1e-6) }

@@ -11,9 +11,9 @@ import Testing
             return [place.x, place.y, 0.25, 0]
         })
 
-    private func laid(_ uv: [SIMD2<Float>]) -> (Int, Int) -> SIMD4<Float> {
+    private func laid(_ uv: [SIMD2<Float>], eyes: [Float] = []) -> (Int, Int) -> SIMD4<Float> {
         var paint = [Float](repeating: -1, count: 128 * 128 * 4)
-        uv.withUnsafeBytes { ssat_lay_paint(texture.values, $0.bindMemory(to: Float.self).baseAddress!, &paint) }
+        PaintTexture.lay(texture.values + eyes, on: uv, &paint)
         let laid = paint
         return { x, y in
             let i = (y * 128 + x) * 4
@@ -34,6 +34,33 @@ import Testing
         #expect(abs(height(20) * 2 - height(50)) < 1e-6 && abs(height(3) - height(50)) < 1e-6)
         for row in 0..<64 { #expect(abs(ssat_texture_row(FaceTexture.place(of: row * 64).y) * 64 - Float(row) - 0.5) < 1e-4) }
         #expect(FaceTexture.place(of: 0).y > 0.15 && FaceTexture.place(of: 63 * 64).y < 0.85)
+    }
+
+    /// Around the eyes stands what is known there more finely, in place of the rest, into which it fades; the left eye's is in the mirror.
+    @Test func theEyesHavePaintOfTheirOwn() {
+        let eyes = (0..<EyeTexture.count).flatMap { (texel: Int) -> [Float] in
+            let place = EyeTexture.place(of: texel)
+            return [place.x, place.y, 0.75, texel < EyeTexture.texelsOfEye ? 0.1 : 0.9]
+        }
+        // The mesh's map shows the plane from 0.2 to 0.8 across and from 0.22 to 0.52 down.
+        let uv = (0..<64 * 64).map { (cell: Int) -> SIMD2<Float> in
+            let across = Float(cell % 64) / 63, down = Float(cell / 64) / 63
+            return SIMD2(0.2 + 0.6 * across, 0.22 + 0.3 * down)
+        }
+        let at = laid(uv, eyes: eyes), without = laid(uv)
+        for y in stride(from: 3, to: 125, by: 2) {
+            for x in stride(from: 3, to: 125, by: 2) {
+                let here = at(x, y), place = SIMD2(here.x, here.y), right = min(place.x, 1 - place.x)
+                #expect(abs(place.x - without(x, y).x) < 1e-4 && abs(place.y - without(x, y).y) < 1e-4)
+                if right > 0.235, right < 0.475, place.y > 0.285, place.y < 0.415 {
+                    #expect(abs(here.z - 0.75) < 1e-5 && abs(here.w - (place.x < 0.5 ? 0.1 : 0.9)) < 1e-5, "\(place)")
+                } else if right < 0.21 || right > 0.5 || place.y < 0.265 || place.y > 0.435 {
+                    #expect(here == without(x, y), "\(place)")
+                } else {
+                    #expect(here.z >= 0.25 && here.z <= 0.75, "\(place)")
+                }
+            }
+        }
     }
 
     /// Cell j of the mesh's map is pixel 4 j + 1 of a crop of 256, block i of the paint lies between its pixels 2 i and 2 i + 1.

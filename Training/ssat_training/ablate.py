@@ -24,7 +24,7 @@ from .networks.two_input import TwoInput
 from .pairs import Faces
 from .prepare import SIZE as CROP
 from .refined import refiner_of
-from .seen_paint import estimator_of, found, laid
+from .seen_paint import estimator_of, eye_estimator_of, found, found_closely, laid
 from .seen_pairs import by_cell, predict, uv_maps
 from .seen_pairs import network_of as face_mesh_of
 from .train_ssat import Pairs, as_maps, network_of
@@ -36,18 +36,19 @@ COLUMNS = ("painted recovery, lips", "painted recovery, eyelids", "painted recov
 
 
 class Seen:
-    """What FaceMesh and MeshRefiner see of a crop, and what PaintEstimator finds on it, if there are these two."""
+    """What FaceMesh and MeshRefiner see of a crop, and what PaintEstimator and EyePaintEstimator find on it, if there are these three."""
 
-    def __init__(self, crop, face_mesh, refiner=None, estimator=None):
+    def __init__(self, crop, face_mesh, refiner=None, estimator=None, eye_estimator=None):
         points, _, classes = predict(face_mesh, crop[None], refiner)
         uv = uv_maps(points)
         self.parsing, self.uv = np.minimum(classes, 9), by_cell(uv)
         if estimator:
-            (self.texture,), self.lips = found(estimator, crop[None], classes, uv, points)
+            (self.texture,), self.lips, (mean,) = found(estimator, crop[None], classes, uv, points)
+            self.eyes = found_closely(eye_estimator, crop, classes[0], uv[0], points[0], self.texture, mean) if eye_estimator else None
 
     def paint(self, which, other):
         """In the batch's form: this face's own, what the other's is on this face, and that of its lips."""
-        maps = {f"own_{which}": laid(self.texture, self.uv[0], 64), f"worn_{which}": laid(other.texture, self.uv[0], 128)}
+        maps = {f"own_{which}": laid(self.texture, self.uv[0], 64), f"worn_{which}": laid(other.texture, self.uv[0], 128, other.eyes)}
         return {k: torch.from_numpy(v).permute(2, 0, 1)[None].float() / 255 for k, v in maps.items()} | {f"lips_{which}": self.lips[:, :, None, None]}
 
 
@@ -142,6 +143,7 @@ def main():
     p.add_argument("--face-mesh", default="checkpoints/face_mesh.safetensors")
     p.add_argument("--refiner", help="MeshRefiner's checkpoint")
     p.add_argument("--estimator", help="PaintEstimator's checkpoint")
+    p.add_argument("--eye-estimator", help="EyePaintEstimator's checkpoint")
     p.add_argument("--beside", help="another checkpoint to judge alike, such as checkpoints/ssat_live.safetensors")
     p.add_argument("--count", type=int, default=80, help="painted pairs, real pairs, and pairs for the UV error")
     p.add_argument("--threads", type=int, default=1)
@@ -150,12 +152,13 @@ def main():
     cv2.setNumThreads(1), torch.set_num_threads(o.threads)
     faces, pairs, face_mesh, seen, figures = Faces(o.prepared, True), Pairs(o.pairs, ["9"]), face_mesh_of(o.face_mesh), {}, {}
     refiner, estimator = refiner_of(o.refiner) if o.refiner else None, estimator_of(o.estimator) if o.estimator else None
+    eye_estimator = eye_estimator_of(o.eye_estimator) if o.eye_estimator else None
     paths = {run.parent.name: run for run in sorted(Path(o.runs).glob("*/last.pt"))} | ({"beside": Path(o.beside)} if o.beside else {})
     print("| | " + " | ".join(COLUMNS) + " |\n" + "|---" * (len(COLUMNS) + 1) + "|")
     for name, path in paths.items():
         network = load(path)
         for with_paint in (False, True) if estimator and not isinstance(network, TwoInput) else (False,):
-            made = TorchFilter(network, lambda crop: Seen(crop, face_mesh, refiner, estimator), seen, with_paint)
+            made = TorchFilter(network, lambda crop: Seen(crop, face_mesh, refiner, estimator, eye_estimator), seen, with_paint)
             label = name.replace("_", " ") + (", paint by PaintEstimator" if with_paint else "")
             figures[label] = judge(network, made, faces, pairs, o.count)
             print(row(label, figures[label]), flush=True)

@@ -31,23 +31,29 @@ def main():
     p.add_argument("--keep", default="checkpoints")
     o = p.parse_args()
     torch.set_grad_enabled(False)
-    network = PaintEstimator().eval()
-    average, steps = loaded(o.checkpoint)
-    network.load_state_dict(average)
-    digest = hashlib.sha256(Path(o.checkpoint).read_bytes()).hexdigest()[:16]
-    metadata = {"format": "ssat-live 1", "network": "paint_estimator", "licence": LICENCE, "checkpoint": digest, "steps": steps}
-    exact = FloatGraph(network)
-    tensors = {k: torch.from_numpy(np.ascontiguousarray(v)) for k, v in exact.tensors().items()}
-    tensors["places"] = torch.tanh(network.places)[0].permute(1, 2, 0).contiguous()
-    save_file(tensors, Path(o.models) / "paint_estimator.safetensors", metadata)
-    Path(o.keep).mkdir(exist_ok=True)
-    kept = {k: as_kept(v).contiguous() for k, v in network.state_dict().items()}
-    save_file(kept, Path(o.keep) / "paint_estimator.safetensors", metadata)
+    network, exact, digest = export(PaintEstimator().eval(), "paint_estimator", o)
     save_file(golden(network, exact), Path(o.fixtures) / "paint_estimator.golden.safetensors", {"from": digest})
 
 
-def golden(network, exact):
-    """A made-up face on a made-up mesh, from its pixels to its scores."""
+def export(network, name, options):
+    """Writes the weights of a network with `places`, and keeps its float checkpoint. The network, its graph in float, and what names the training."""
+    average, steps = loaded(options.checkpoint)
+    network.load_state_dict(average)
+    digest = hashlib.sha256(Path(options.checkpoint).read_bytes()).hexdigest()[:16]
+    metadata = {"format": "ssat-live 1", "network": name, "licence": LICENCE, "checkpoint": digest, "steps": steps}
+    exact = FloatGraph(network)
+    tensors = {k: torch.from_numpy(np.ascontiguousarray(v)) for k, v in exact.tensors().items()}
+    tensors["places"] = torch.tanh(network.places)[0].permute(1, 2, 0).contiguous()
+    save_file(tensors, Path(options.models) / f"{name}.safetensors", metadata)
+    Path(options.keep).mkdir(exist_ok=True)
+    kept = {k: as_kept(v).contiguous() for k, v in network.state_dict().items()}
+    save_file(kept, Path(options.keep) / f"{name}.safetensors", metadata)
+    return network, exact, digest
+
+
+def made_up_face():
+    """A picture, the program's classes and those of the data, landmarks, the UV of cells, and which cell a pixel is in: the program knows where cells are,
+    not pixels."""
     random = np.random.default_rng(11)
     y, x = np.mgrid[0:256, 0:256]
     picture = np.stack([120 + 60 * np.sin(x / 31 + c) + 40 * np.cos(y / 23 - c) for c in range(3)], -1).clip(0, 255).astype(np.uint8)
@@ -55,8 +61,13 @@ def golden(network, exact):
     classes = np.select([(y // 40 + x // 56) % 5 == 0, on_lips], [0, 7], 1).astype(np.uint8)
     landmarks = np.concatenate([UV * [176, 184] + [40, 36] + random.normal(0, 0.4, UV.shape), np.zeros((len(UV), 1))], 1).astype(np.float32)
     uv = rasterize(landmarks, 256)[1::4, 1::4]
-    cells = np.clip(np.round((np.arange(256) - 1) / 4).astype(int), 0, 63)  # the program knows where cells are, not pixels
-    labels = np.select([classes == 1, classes == 7], [1, 12], 0)  # of the program's classes to those of the data
+    labels = np.select([classes == 1, classes == 7], [1, 12], 0)
+    return picture, classes, labels, landmarks, uv, np.clip(np.round((np.arange(256) - 1) / 4).astype(int), 0, 63)
+
+
+def golden(network, exact):
+    """A made-up face on a made-up mesh, from its pixels to its scores."""
+    picture, classes, labels, landmarks, uv, cells = made_up_face()
     colours, shows = unwrap(picture.astype(np.float32) / 255, labels, uv[cells][:, cells], landmarks)
     maps = lambda v: torch.from_numpy(np.ascontiguousarray(v)).permute(2, 0, 1)[None].float()
     scores = seen_twice(lambda x: graph(exact, exact.input("input", network.with_places(x))), inputs(maps(colours), maps(shows)))

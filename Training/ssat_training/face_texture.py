@@ -33,10 +33,10 @@ def in_plane(place):
 CENTRES = in_plane((np.stack(np.meshgrid(np.arange(SIZE), np.arange(SIZE)), -1) + 0.5) / SIZE)
 
 
-def _texels():
-    """Triangle and barycentric weights of every texel, whose UV coordinates are CENTRES. The first triangle that has it."""
-    owner, weights = np.full((SIZE, SIZE), -1), np.zeros((SIZE, SIZE, 3), np.float32)
-    x, y = CENTRES[..., 0], CENTRES[..., 1]
+def texels(at):
+    """Triangle and barycentric weights of texels whose UV coordinates are `at`, h x w x 2: -1 off the mesh. The first triangle that has it."""
+    owner, weights = np.full(at.shape[:2], -1), np.zeros((*at.shape[:2], 3), np.float32)
+    x, y = at[..., 0], at[..., 1]
     for index, corners in enumerate(TRIANGLES):
         a, b, c = UV[corners].astype(np.float64)
         area = (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
@@ -50,7 +50,7 @@ def _texels():
     return owner, weights
 
 
-OWNER, WEIGHTS = _texels()
+OWNER, WEIGHTS = texels(CENTRES)
 ON_MESH = OWNER >= 0
 
 
@@ -64,12 +64,20 @@ def between(values, at):
     return (values[above, left] * (1 - fx) + values[above, right] * fx) * (1 - fy) + (values[below, left] * (1 - fx) + values[below, right] * fx) * fy
 
 
-def places(landmarks):
-    """Where every texel lies in the picture: SIZE x SIZE x 2 pixels, -1 off the mesh."""
-    out = np.full((SIZE, SIZE, 2), -1, np.float32)
-    corners = landmarks[TRIANGLES[OWNER[ON_MESH]], :2].astype(np.float32)
-    out[ON_MESH] = (corners * WEIGHTS[ON_MESH][..., None]).sum(1)
+def places(landmarks, owner, weights):
+    """Where texels lie in the picture: h x w x 2 pixels, -1 off the mesh."""
+    out, on_mesh = np.full((*owner.shape, 2), -1, np.float32), owner >= 0
+    corners = landmarks[TRIANGLES[owner[on_mesh]], :2].astype(np.float32)
+    out[on_mesh] = (corners * weights[on_mesh][..., None]).sum(1)
     return out
+
+
+def facing(at, uv, centres):
+    """Whether texels that lie `at` pixels are seen there: the pixel shows their place of the mesh."""
+    seen = cv2.remap(np.asarray(uv, np.float32), at[..., 0], at[..., 1], cv2.INTER_NEAREST)
+    height, width = uv.shape[:2]
+    turned_here = (seen[..., 0] >= 0) & (np.abs(seen - centres).max(-1) < FARTHEST)
+    return turned_here & (at >= 0).all(-1) & (at[..., 0] < width - 1) & (at[..., 1] < height - 1)
 
 
 def as_texture(maps):
@@ -83,23 +91,20 @@ def as_texture(maps):
 def unwrap(picture, parsing, uv, landmarks):
     """`picture` h x w x 3, `parsing` h x w label classes, `uv` h x w x 2 of its pixels (-1 off the mesh), landmarks in pixels. Returns colours,
     SIZE x SIZE x 3 in the picture's units, and where skin and where lips show, SIZE x SIZE x 2 of 0 or 1."""
-    at = places(landmarks)
+    at = places(landmarks, OWNER, WEIGHTS)
     softened = cv2.sepFilter2D(picture, -1, SOFTENING, SOFTENING, borderType=cv2.BORDER_REPLICATE)
     colours = between(softened, at) * ON_MESH[..., None]
-    seen = cv2.remap(np.asarray(uv, np.float32), at[..., 0], at[..., 1], cv2.INTER_NEAREST)
-    height, width = parsing.shape
-    facing = ON_MESH & (seen[..., 0] >= 0) & (np.abs(seen - CENTRES).max(-1) < FARTHEST)
-    facing &= (at >= 0).all(-1) & (at[..., 0] < width - 1) & (at[..., 1] < height - 1)
     shows = between(np.stack([np.isin(parsing, k) for k in (SKIN, LIPS)], -1).astype(np.float32), at) > SURE_SHARE
-    return colours.astype(picture.dtype), (facing[..., None] & shows).astype(np.uint8)
+    return colours.astype(picture.dtype), ((ON_MESH & facing(at, uv, CENTRES))[..., None] & shows).astype(np.uint8)
 
 
 APART = 0.12  # of the UV plane: two cells next to each other that are further apart lie on both sides of an edge
 
 
-def lay(texture, uv, size):
+def lay(texture, uv, size, over=None):
     """What a texture, c x SIZE x SIZE, paints on a face: c x size x size. `uv`: 2 x 64 x 64, where pixels 4 x + 1 of its crop of 256 lie, negative
-    off the mesh; `size` 64: there and nowhere between; 128: in the middle of the crop's 2x2 blocks. 0 off the mesh. As `ssat_lay_paint`."""
+    off the mesh; `size` 64: there and nowhere between; 128: in the middle of the crop's 2x2 blocks. 0 off the mesh. `over`: of UV coordinates and what is
+    painted there, h x w x 2 and h x w x c, to what is painted instead (`eye_texture`). As `ssat_lay_paint`."""
     at, uv = np.arange(128) * 0.5 - 0.125, uv.permute(1, 2, 0).numpy()
     if size == 64:
         at = np.arange(64.0)
@@ -113,6 +118,7 @@ def lay(texture, uv, size):
     nearest = np.take_along_axis(corners, np.where(known, shares, -1).argmax(0)[None, ..., None], 0)
     shares = shares * (known & (np.abs(corners - nearest) <= APART).all(-1))
     total = shares.sum(0)[..., None]
-    place = on_texture((corners * shares[..., None]).sum(0) / np.maximum(total, 1e-9)) * SIZE - 0.5
-    painted = between(texture.permute(1, 2, 0).numpy(), place)
+    place = (corners * shares[..., None]).sum(0) / np.maximum(total, 1e-9)
+    painted = between(texture.permute(1, 2, 0).numpy(), on_texture(place) * SIZE - 0.5)
+    painted = over(place, painted) if over else painted
     return torch.from_numpy((painted * known.any(0)[..., None]).astype(np.float32)).permute(2, 0, 1)

@@ -20,7 +20,7 @@ from .face_mesh_data import relight
 from .face_zones import MESH
 from .networks.face_mesh import FaceMesh, from_notebook
 from .refined import refine, refiner_of
-from .seen_paint import estimator_of, found, laid
+from .seen_paint import estimator_of, eye_estimator_of, found, found_closely, laid
 from .uv_raster import rasterize
 
 AT_ONCE = 16  # pairs
@@ -80,6 +80,7 @@ def main():
     p.add_argument("--checkpoint", required=True)
     p.add_argument("--refiner", help="MeshRefiner's checkpoint: the landmarks as it moves them, as in the filter")
     p.add_argument("--estimator", help="PaintEstimator's checkpoint: what it finds on the faces, too")
+    p.add_argument("--eye-estimator", help="EyePaintEstimator's checkpoint: what that finds around their eyes, too")
     p.add_argument("--harder", action="store_true", help="look at coarser pictures in worse light: labels as wrong as those of held-out people")
     o = p.parse_args()
     folder, shard = Path(o.pairs), o.shard
@@ -87,6 +88,7 @@ def main():
     network, random = network_of(o.checkpoint), np.random.default_rng(shard)
     refiner = refiner_of(o.refiner) if o.refiner else None
     estimator = estimator_of(o.estimator) if o.estimator else None
+    eye_estimator = eye_estimator_of(o.eye_estimator) if o.eye_estimator else None
     pictures = {x: np.load(folder / f"{x}_{shard}.npy", mmap_mode="r") for x in "ab"}
     n = len(pictures["a"])
     new = lambda name, dtype, *shape: np.lib.format.open_memmap(folder / f"{name}_{shard}.npy", "w+", dtype, (n, *shape))
@@ -94,7 +96,7 @@ def main():
     if estimator:
         paint = {x: (new(f"own_{x}", np.uint8, 64, 64, 4), new(f"worn_{x}", np.uint8, 128, 128, 4), new(f"lips_{x}", np.float32, 4)) for x in "ab"}
     for start in range(0, n, AT_ONCE):
-        rows, textures, cells = slice(start, start + AT_ONCE), {}, {}
+        rows, textures, eyes, cells = slice(start, start + AT_ONCE), {}, {}, {}
         for x in "ab":
             batch = pictures[x][rows]
             batch = np.stack([harder(picture, random) for picture in batch]) if o.harder else np.array(batch)
@@ -103,10 +105,11 @@ def main():
             cells[x] = by_cell(uv)
             seen[x][0][rows], seen[x][1][rows] = np.minimum(classes, 9), cells[x]
             if estimator:
-                textures[x], paint[x][2][rows] = found(estimator, batch, classes, uv, points)
+                textures[x], paint[x][2][rows], means = found(estimator, batch, classes, uv, points)
+                eyes[x] = [found_closely(eye_estimator, *face) if eye_estimator else None for face in zip(batch, classes, uv, points, textures[x], means)]
         for x, other in (("a", "b"), ("b", "a")) if estimator else ():
             paint[x][0][rows] = [laid(*pair, 64) for pair in zip(textures[x], cells[x])]
-            paint[x][1][rows] = [laid(*pair, 128) for pair in zip(textures[other], cells[x])]
+            paint[x][1][rows] = [laid(texture, cell, 128, eye) for texture, cell, eye in zip(textures[other], cells[x], eyes[other])]
     for x in "ab":
         truth, exact = (np.load(folder / f"{kind}{x}_{shard}.npy", mmap_mode="r")[:200] for kind in "pu")
         parsing, uv = (maps[:200] for maps in seen[x])

@@ -56,13 +56,19 @@ void ssat_colour_maps(const float *average, const float *warped, const float *pa
 float ssat_texture_row(float v);
 float ssat_texture_row_in_plane(float row);
 
-/// `paint`, 64x64x4: opacity, then R'G'B' times it. `texture`: the same in luma and chroma, for `ssat_lay_paint`.
-void ssat_paint_texture(const float *paint, float *texture);
+/// The windows around the eyes, where paint is known more finely: texels, and the part of the UV plane that the right eye's shows. The left eye's is its mirror image,
+/// u its distance from the right border, so that a texel means the same place of either.
+enum { SSAT_EYE_WIDTH = 64, SSAT_EYE_HEIGHT = 48 };
+static const float ssat_eye_left = 0.215f, ssat_eye_right = 0.495f, ssat_eye_top = 0.27f, ssat_eye_bottom = 0.43f;
+
+/// `paint`, of so many texels: opacity, then R'G'B' times it. `texture`: the same in luma and chroma, for `ssat_lay_paint`.
+void ssat_paint_texture(const float *paint, int32_t texels, float *texture);
 
 /// What a look paints on a face, 128x128x4 for the 2x2 blocks of its crop: opacity, then colour times opacity in luma and chroma; 0 off the mesh.
 /// `texture` 64x64x4, the same by UV coordinates (column x is at u = (x + 0.5) / 64, row y where `ssat_texture_row` is (y + 0.5) / 64);
+/// `eyes`, or NULL: 2 x 48x64x4, of the windows around the right eye and the left one, which stand in for it there and fade into it at their borders.
 /// `uv` 64x64x2, where the crop's pixels 4 x + 1 lie, negative off the mesh.
-void ssat_lay_paint(const float *texture, const float *uv, float *paint);
+void ssat_lay_paint(const float *texture, const float *eyes, const float *uv, float *paint);
 
 enum { SSAT_ASSEMBLE_SCRATCH = 5 * 64 * 64 };
 

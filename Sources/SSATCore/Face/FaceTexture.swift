@@ -6,9 +6,7 @@ import CKernels
 /// Threads: one instance per thread.
 package final class FaceTexture {
     package static let size = 64
-    /// A texel that lies on the mesh, between the corners of a triangle.
-    private struct Texel { let index: Int, corners: (Int, Int, Int), weights: SIMD3<Float> }
-    private let texels: [Texel]
+    private let texels: [MeshTexel]
     /// R'G'B' of every texel in 0...1; nothing off the mesh.
     package private(set) var colours = [SIMD3<Float>](repeating: .zero, count: size * size)
     /// Of every texel, whether skin, nose or brow shows there, and whether a lip does.
@@ -16,36 +14,12 @@ package final class FaceTexture {
     package private(set) var showsLips = [Bool](repeating: false, count: size * size)
     private var softened = [Float](repeating: 0, count: 256 * 256 * 3), between = [Float](repeating: 0, count: 256 * 256 * 3)
 
-    /// Of the UV plane: a texel whose pixel shows another place of the mesh is turned away.
-    private static let farthest: Float = 0.05
     /// Of the pixels around a texel.
     private static let sureShare: Float = 0.7
     private static let kernel: [Float] = [1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16]
 
     package init(mesh: CanonicalMesh) {
-        var owned = [Bool](repeating: false, count: Self.size * Self.size), texels: [Texel] = []
-        for (i, j, k) in mesh.triangles {
-            let a = mesh.uv[i], b = mesh.uv[j], c = mesh.uv[k]
-            let area = (b.x - a.x) * (c.y - a.y) - (b.y - a.y) * (c.x - a.x)
-            if abs(area) < 1e-9 { continue }
-            let corners = [a, b, c].map(Self.texel(of:))
-            func columns(_ p: KeyPath<SIMD2<Float>, Float>) -> ClosedRange<Int> {
-                let along = corners.map { $0[keyPath: p] }
-                return max(Int(along.min()!.rounded(.down)), 0)...min(Int(along.max()!.rounded(.up)), Self.size - 1)
-            }
-            for y in columns(\.y) {
-                for x in columns(\.x) where !owned[y * Self.size + x] {
-                    let p = Self.place(of: y * Self.size + x)
-                    let second = ((p.x - a.x) * (c.y - a.y) - (p.y - a.y) * (c.x - a.x)) / area
-                    let third = ((b.x - a.x) * (p.y - a.y) - (b.y - a.y) * (p.x - a.x)) / area
-                    let weights = SIMD3(1 - second - third, second, third)
-                    if weights.min() <= -1e-4 { continue }
-                    owned[y * Self.size + x] = true
-                    texels.append(Texel(index: y * Self.size + x, corners: (i, j, k), weights: weights))
-                }
-            }
-        }
-        self.texels = texels
+        texels = MeshTexel.all(of: mesh, width: Self.size, height: Self.size, place: Self.place(of:), texel: Self.texel(of:))
     }
 
     /// - Parameters:
@@ -57,24 +31,12 @@ package final class FaceTexture {
         for i in colours.indices { (colours[i], showsSkin[i], showsLips[i]) = (.zero, false, false) }
         soften(crop)
         for texel in texels {
-            let (i, j, k) = texel.corners, w = texel.weights
-            let at = landmarks[i] * w.x + landmarks[j] * w.y + landmarks[k] * w.z
-            guard at.min() >= 0, at.max() < 255 else { continue }
-            let x = Int(at.x), y = Int(at.y), right = at.x - Float(x), below = at.y - Float(y)
-            var colour = SIMD3<Float>.zero, skin: Float = 0, lips: Float = 0
-            for (pixel, share) in [
-                (y * 256 + x, (1 - right) * (1 - below)), (y * 256 + x + 1, right * (1 - below)), (y * 256 + x + 256, (1 - right) * below),
-                (y * 256 + x + 257, right * below),
-            ] {
-                colour += SIMD3(softened[pixel * 3], softened[pixel * 3 + 1], softened[pixel * 3 + 2]) * share
-                if FaceClass.isLip(classes[pixel]) { lips += share } else if FaceClass.makeupTable[Int(classes[pixel])] { skin += share }
+            let seen = texel.seen(at: Self.place(of: texel.index), classes: classes, uv: uv, landmarks: landmarks) { pixel in
+                SIMD3(softened[pixel * 3], softened[pixel * 3 + 1], softened[pixel * 3 + 2])
             }
-            colours[texel.index] = colour
-            let pixel = at.rounded(.toNearestOrEven), cells = ((pixel - 1) / 4).rounded(.toNearestOrEven)
-            let cell = min(max(Int(cells.y), 0), 63) * 64 + min(max(Int(cells.x), 0), 63)
-            let apart = uv[cell] - Self.place(of: texel.index)
-            guard uv[cell].x >= 0, max(abs(apart.x), abs(apart.y)) < Self.farthest else { continue }
-            (showsSkin[texel.index], showsLips[texel.index]) = (skin > Self.sureShare, lips > Self.sureShare)
+            guard let seen else { continue }
+            colours[texel.index] = seen.colour
+            (showsSkin[texel.index], showsLips[texel.index]) = (seen.skin > Self.sureShare, seen.lips > Self.sureShare)
         }
     }
 

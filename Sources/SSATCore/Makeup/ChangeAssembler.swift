@@ -25,7 +25,7 @@ package final class ChangeAssembler {
     private var paint = [Float](repeating: 0, count: 128 * 128 * 4)
     private var wide = [Float](repeating: 0, count: Int(SSAT_ASSEMBLE_SCRATCH))
     private var regions = ssat_regions()
-    /// The reference in the light of this face, where that is another: its paint, 64x64x4 as `PaintTexture` has it and as the kernels do, and its colours in
+    /// The reference in the light of this face, where that is another: its paint, as `PaintTexture` has it and as the kernels do, and its colours in
     /// every cell, 64x64x3.
     private var litValues = [Float](), litTexture = [Float](), litColours = [Float]()
 
@@ -90,7 +90,7 @@ package final class ChangeAssembler {
     package func lay(_ look: Look, on own: FaceColours, warped: [Float], uv: [SIMD2<Float>], eyes: EyeRows, forDecoder: Bool = true) {
         let light = own.light(against: look.colours), isSame = light == SIMD3(repeating: 1)
         if !isSame { relight(look, warped, light) }
-        uv.withUnsafeBytes { ssat_lay_paint(isSame ? look.paintTexture : litTexture, $0.bindMemory(to: Float.self).baseAddress!, &paint) }
+        PaintTexture.lay(isSame ? look.paintTexture : litTexture, on: uv, &paint)
         let skin = (look.colours.skin + 1) * light - 1, tone = skin - own.skin, grain = lipGrain(own)
         let lips = Self.lipPaint(of: look, on: own, light: light, grain: grain)
         regions = ssat_regions(
@@ -103,7 +103,7 @@ package final class ChangeAssembler {
     }
 
     private func relight(_ look: Look, _ warped: [Float], _ light: SIMD3<Float>) {
-        if litColours.isEmpty { (litValues, litTexture, litColours) = (look.paint.values, look.paintTexture, warped) }
+        if litValues.count != look.paint.values.count { (litValues, litTexture, litColours) = (look.paint.values, look.paintTexture, warped) }
         litValues.withUnsafeMutableBufferPointer { lit in
             look.paint.values.withUnsafeBufferPointer { paint in
                 for i in stride(from: 0, to: lit.count, by: 4) {
@@ -112,7 +112,7 @@ package final class ChangeAssembler {
                 }
             }
         }
-        ssat_paint_texture(litValues, &litTexture)
+        ssat_paint_texture(litValues, Int32(litValues.count / 4), &litTexture)
         litColours.withUnsafeMutableBufferPointer { lit in
             warped.withUnsafeBufferPointer { warped in
                 for i in stride(from: 0, to: lit.count, by: 3) {

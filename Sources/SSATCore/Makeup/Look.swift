@@ -26,7 +26,7 @@ public final class Look: @unchecked Sendable {
     /// Keys and values as the kernels of this process want them.
     let packed: Arena
 
-    static let format = formatName + "8"
+    static let format = formatName + "9"
     private static let formatName = "ssat-live look "
 
     package init(keys: [Float], values: [Float], colours: FaceColours, complexion: Complexion, paint: PaintTexture, lipPaint: SIMD4<Float>) {
@@ -77,7 +77,7 @@ public final class Look: @unchecked Sendable {
         let keys = try file.floats(named: "keys", shape: nil)
         let values = try file.floats(named: "values", shape: nil)
         let skin = try file.floats(named: "skin_colour", shape: [3])
-        let paint = try file.floats(named: "skin_paint", shape: [PaintTexture.size, PaintTexture.size, 4])
+        let paint = try file.floats(named: "skin_paint", shape: nil)
         let lips = try file.floats(named: "lip_paint", shape: [4])
         // The fourth number is 1 where the reference shows lips.
         let lipColour = try file.floats(named: "lip_colour", shape: [4])
@@ -85,7 +85,7 @@ public final class Look: @unchecked Sendable {
         let chroma = try file.floats(named: "chroma", shape: [1])
         let complexion = try file.floats(named: "complexion", shape: [Complexion.valueCount])
         let channels = SymmetricCorrespondence.channels
-        guard keys.count == values.count, keys.count % channels == 0, keys.count > 0,
+        guard PaintTexture.counts.contains(paint.count), keys.count == values.count, keys.count % channels == 0, keys.count > 0,
             keys.count / channels <= SymmetricCorrespondence.grid * SymmetricCorrespondence.grid,
             (keys + values + skin + paint + lips + lipColour + brightness + chroma + complexion).allSatisfy({ $0.isFinite })
         else { throw LookError.notALook(path) }
@@ -109,7 +109,7 @@ public final class Look: @unchecked Sendable {
         writer.add("lip_colour", shape: [4], floats: [colours.lips.x, colours.lips.y, colours.lips.z, colours.lipsShown])
         writer.add("brightness", shape: Brightness.shape, floats: colours.brightness.values)
         writer.add("chroma", shape: [1], floats: [colours.chroma])
-        writer.add("skin_paint", shape: [PaintTexture.size, PaintTexture.size, 4], floats: paint.values)
+        writer.add("skin_paint", shape: [paint.values.count / 4, 4], floats: paint.values)
         writer.add("lip_paint", shape: [4], floats: (0..<4).map { lipPaint[$0] })
         try writer.write(toPath: path)
     }

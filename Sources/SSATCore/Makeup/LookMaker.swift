@@ -6,7 +6,9 @@ public final class LookMaker: @unchecked Sendable {
     private let tracker: FaceTracker
     private let network: SSAT
     private let estimator: PaintEstimator
+    private let eyeEstimator: EyePaintEstimator
     private let texture: FaceTexture
+    private let eyes: EyeTexture
     private var fit = LeastSquares()
 
     /// - Throws: `SafetensorsError` when the built-in weights are damaged.
@@ -14,7 +16,9 @@ public final class LookMaker: @unchecked Sendable {
         tracker = try FaceTracker(precision: precision, policy: .all, pool: pool)
         network = try SSAT(weights: Models.ssatLive(precision), precision: precision)
         estimator = try PaintEstimator(weights: Models.paintEstimator())
-        texture = FaceTexture(mesh: try CanonicalMesh(Models.canonicalMesh()))
+        eyeEstimator = try EyePaintEstimator(weights: Models.eyePaintEstimator())
+        let mesh = try CanonicalMesh(Models.canonicalMesh())
+        (texture, eyes) = (FaceTexture(mesh: mesh), EyeTexture(mesh: mesh))
         tracker.measuresComplexion = true
         Models.release()
     }
@@ -35,10 +39,17 @@ public final class LookMaker: @unchecked Sendable {
         takeOffSideLight(view)
         let light = balance(view)
         network.encode(crop: view.crop, classes: view.parsing, uv: view.uvFeatures)
-        texture.unwrap(crop: view.crop, classes: view.parsing, uv: view.uv, landmarks: view.landmarks)
-        estimator.run(texture)
-        let paint = (PaintTexture(values: estimator.skinPaint), estimator.lipPaint(texture))
+        let paint = paint(of: view)
         return network.makeLook(complexion: view.complexion?.under(1 / light), paint: paint, uv: view.uv)
+    }
+
+    /// Of the skin and of the lips.
+    private func paint(of view: FaceView) -> (PaintTexture, SIMD4<Float>) {
+        texture.unwrap(crop: view.crop, classes: view.parsing, uv: view.uv, landmarks: view.landmarks)
+        eyes.unwrap(crop: view.crop, classes: view.parsing, uv: view.uv, landmarks: view.landmarks)
+        estimator.run(texture)
+        let face = estimator.skinPaint, closely = eyeEstimator.paint(eyes, believed: PaintTexture(values: face), mean: estimator.mean)
+        return (PaintTexture(values: face + closely), estimator.lipPaint(texture))
     }
 
     private func takeOffSideLight(_ view: FaceView) {

@@ -15,7 +15,8 @@ package final class PaintEstimator {
     private var scores = [Float](repeating: 0, count: size * size * 8)
     /// What is to be expected at every texel, as it was learned: 64x64x8.
     private let places: [Float]
-    private var mean = SIMD3<Float>.zero
+    /// Colour of the skin that shows, R'G'B' in 0...1.
+    package private(set) var mean = SIMD3<Float>.zero
 
     /// - Throws: `SafetensorsError` when the weights are not those of this network.
     package init(weights: Safetensors) throws {

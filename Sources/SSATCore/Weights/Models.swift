@@ -30,6 +30,8 @@ public enum Models {
 
     package static func paintEstimator() throws -> Safetensors { try load(SSAT_MODEL_PAINT_ESTIMATOR, "paint estimator") }
 
+    package static func eyePaintEstimator() throws -> Safetensors { try load(SSAT_MODEL_EYE_PAINT_ESTIMATOR, "eye paint estimator") }
+
     /// Names the training that the SSAT weights came from: looks of one do not fit another.
     static func identity() throws -> String { try ssatLive(.int8).metadata["checkpoint"] ?? "" }
 

@@ -1,0 +1,55 @@
+"""Exports EyePaintEstimator: folds, writes weights (F16, computed in f32) and a golden.
+
+    python -m ssat_training.export_eye_paint --checkpoint DIR/last.pt --models ../Models --fixtures ../Tests/SSATCoreTests/Fixtures
+
+It runs once a reference, so it is not quantized.
+"""
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+
+from . import eye_texture
+from .export_paint import export, made_up_face
+from .eye_texture import SIDES, as_windows, skin_share
+from .face_texture import SIZE
+from .networks.eye_paint_estimator import EyePaintEstimator, graph, inputs, paint
+
+PLACES = 4  # texels between those that a golden keeps
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--checkpoint", required=True, help="last.pt of a training, or what was kept of one in checkpoints/")
+    p.add_argument("--models", default="../Models")
+    p.add_argument("--fixtures", default="../Tests/SSATCoreTests/Fixtures")
+    p.add_argument("--keep", default="checkpoints")
+    o = p.parse_args()
+    torch.set_grad_enabled(False)
+    network, exact, digest = export(EyePaintEstimator().eval(), "eye_paint_estimator", o)
+    save_file(golden(network, exact), Path(o.fixtures) / "eye_paint_estimator.golden.safetensors", {"from": digest})
+
+
+def golden(network, exact):
+    """Made-up eyes and a made-up belief about their paint, from pixels to paint."""
+    picture, _, labels, landmarks, uv, cells = made_up_face()
+    y, x = np.mgrid[0:SIZE, 0:SIZE] / SIZE
+    opacity = 0.5 + 0.45 * np.sin(9 * x + 5 * y)
+    believed = np.stack([opacity] + [opacity * (0.5 + 0.4 * np.cos(7 * x - 4 * y + c)) for c in range(3)]).astype(np.float32)
+    mean = np.float32([0.6, 0.45, 0.4])
+    maps = np.dstack([picture.astype(np.float32) / 255, skin_share(labels)])
+    eyes = [eye_texture.unwrap(maps, uv[cells][:, cells], landmarks, side) for side in SIDES]
+    tensor = lambda maps: torch.from_numpy(np.ascontiguousarray(np.stack(maps))).permute(0, 3, 1, 2).float()
+    colours, skin = tensor([m[..., :3] for m, _ in eyes]), tensor([m[..., 3:] * seen[..., None] for m, seen in eyes])
+    windows, means = tensor(as_windows(believed)), torch.from_numpy(mean).view(1, 3, 1, 1).expand(2, -1, -1, -1)
+    scores = [graph(exact, exact.input("input", network.with_places(x[None]))) for x in inputs(colours, skin, windows, means)]
+    made = paint(torch.cat(scores), windows, means)
+    kept = lambda x: np.ascontiguousarray(x.permute(0, 2, 3, 1).float().numpy()[:, ::PLACES, ::PLACES])
+    return {k: torch.from_numpy(v) for k, v in {
+        "believed": np.ascontiguousarray(believed.transpose(1, 2, 0)), "mean": mean, "skin": kept(skin), "colours": kept(colours), "paint": kept(made)}.items()}
+
+
+if __name__ == "__main__":
+    main()
