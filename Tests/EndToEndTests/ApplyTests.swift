@@ -120,6 +120,35 @@ import Testing
         #expect(line.count > 30 && missing < farthest, "\(line.count) pixels, \(missing)")
     }
 
+    /// What a reference wears behind sunglasses or a mask is not known: what faces wear there on average once came across.
+    @Test func hiddenMakeupIsNotMadeUp() throws {
+        let folder = try TemporaryFolder()
+        let lens = { (x: Int) in "drawbox=x=\(x):y=136:w=88:h=62:color=0x181818:t=fill" }
+        let glasses = try made(in: folder, hiding: "plum", "\(lens(104)),\(lens(208)),drawbox=x=190:y=150:w=20:h=10:color=0x181818:t=fill")
+        #expect(glasses.messages.contains("eyes are hidden"), "\(glasses.messages)")
+        let lids = try max(glasses.distance("50:14:126:150"), glasses.distance("50:14:226:150")), lips = try glasses.distance("50:20:175:270")
+        #expect(lids < 3 && lips > 15, "lids \(lids), lips \(lips)")
+        let mask = try made(in: folder, hiding: "smokey", "drawbox=x=95:y=205:w=210:h=130:color=0xB4CDE1:t=fill")
+        #expect(mask.messages.isEmpty, "\(mask.messages)")
+        let cheek = try mask.distance("30:30:112:208"), lid = try mask.distance("50:14:126:150")
+        #expect(cheek < 6 && lid > 12, "cheek \(cheek), lid \(lid)")
+    }
+
+    /// The bare sample in the look of another whose photo a filter changed: what was said, and by how much a part of the picture changed on the mean, of 255.
+    private func made(in folder: TemporaryFolder, hiding look: String, _ filter: String) throws -> (messages: String, distance: (String) throws -> Double) {
+        let reference = folder.path("reference.png"), output = folder.path("\(look).png"), raw = folder.path("part")
+        try Tool.ffmpeg(["-y", "-i", Binary.reference(look), "-vf", filter, reference])
+        let outcome = try Binary.apply(Binary.reference("bare"), output, ["--progress", "none"], reference: reference)
+        #expect(outcome.code == 0)
+        return (outcome.errors, { crop in
+            let parts = try [Binary.reference("bare"), output].map { path in
+                try Tool.ffmpeg(["-y", "-i", path, "-vf", "crop=\(crop),format=rgb24", "-frames:v", "1", "-f", "rawvideo", raw])
+                return try Data(contentsOf: URL(fileURLWithPath: raw)).map(Int.init)
+            }
+            return Double(zip(parts[0], parts[1]).reduce(0) { $0 + abs($1.0 - $1.1) }) / Double(parts[0].count)
+        })
+    }
+
     /// Half of a face's skin is behind a mask: it once was taken for no face.
     @Test(arguments: ["0xB4CDE1", "0x303030"]) func aMaskedFaceIsMadeUpAndTheMaskIsNot(colour: String) throws {
         let folder = try TemporaryFolder()

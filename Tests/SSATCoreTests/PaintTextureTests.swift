@@ -90,6 +90,30 @@ import Testing
         for x in 60..<68 { #expect(min(abs(at(x, 50).x - 0.2), abs(at(x, 50).x - 0.8)) < 1e-5, "\(x)") }
     }
 
+    /// Paint is known where it is seen, beside that, and on the other side of the face, too; behind glasses on neither.
+    @Test func whatIsHiddenIsNotKnown() throws {
+        let mesh = try CanonicalMesh(Models.canonicalMesh()), texture = FaceTexture(mesh: mesh)
+        /// At a lid of the right eye and at a cheek, where a part of the face is covered.
+        func known(_ covered: (SIMD2<Float>) -> Bool) -> (lid: Float, cheek: Float) {
+            var classes = [UInt8](repeating: FaceClass.skin.rawValue, count: 256 * 256), uv = [SIMD2<Float>](repeating: SIMD2(-1, -1), count: 64 * 64)
+            for i in 0..<256 * 256 {
+                let p = SIMD2(Float(i % 256) - 38, Float(i / 256) - 38) / 180
+                if covered(p) { classes[i] = FaceClass.cover.rawValue }
+                if i % 4 == 1, i / 256 % 4 == 1, p.x >= 0, p.x < 1, p.y >= 0, p.y < 1 { uv[i / 1024 * 64 + i % 256 / 4] = p }
+            }
+            texture.unwrap(
+                crop: [UInt8](repeating: 128, count: 256 * 256 * 3), classes: classes, uv: uv, landmarks: (mesh.uv + []).map { $0 * 180 + 38 })
+            let known = texture.known, at = { (place: SIMD2<Float>) in
+                known[Int(ssat_texture_row(place.y) * 64) * 64 + Int(place.x * 64)]
+            }
+            return (at(SIMD2(0.35, 0.345)), at(SIMD2(0.3, 0.55)))
+        }
+        #expect(known { _ in false } == (1, 1))
+        #expect(known { $0.y > 0.28 && $0.y < 0.42 } == (0, 1))
+        #expect(known { $0.x < 0.5 && $0.y > 0.28 && $0.y < 0.42 } == (1, 1))
+        #expect(known { $0.y > 0.45 } == (1, 0))
+    }
+
     /// The whole of an unwrapped face is the same however the face lies in its crop.
     @Test func aTurnedFaceUnwrapsAlike() throws {
         let mesh = try CanonicalMesh(Models.canonicalMesh()), texture = FaceTexture(mesh: mesh)

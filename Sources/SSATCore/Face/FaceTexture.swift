@@ -48,6 +48,36 @@ package final class FaceTexture {
     /// Of UV coordinates: column and row, texels' middles at whole numbers.
     static func texel(of place: SIMD2<Float>) -> SIMD2<Float> { SIMD2(place.x, ssat_texture_row(place.y)) * Float(size) - 0.5 }
 
+    /// A map of the whole face between its texels, at UV coordinates in 0...1.
+    static func between(_ place: SIMD2<Float>, _ value: (Int) -> SIMD4<Float>) -> SIMD4<Float> {
+        let last = Float(size - 1), p = pointwiseMin(pointwiseMax(texel(of: place), .zero), SIMD2(last, last))
+        let x = min(Int(p.x), size - 2), y = min(Int(p.y), size - 2), right = p.x - Float(x), below = p.y - Float(y), corner = y * size + x
+        let above = value(corner) * (1 - right) + value(corner + 1) * right
+        return above * (1 - below) + (value(corner + size) * (1 - right) + value(corner + size + 1) * right) * below
+    }
+
+    static func value(of map: [Float], at place: SIMD2<Float>) -> Float { between(place) { SIMD4(repeating: map[$0]) }.x }
+
+    /// How surely what is painted is known, by texel, 0...1: of one side of a face, or close beside, something must be seen. Behind glasses, a mask or a fringe
+    /// nothing is, and what PaintEstimator believes of it is what faces wear there on average (docs/decisions/0057).
+    package var known: [Float] {
+        let size = Self.size, seen = (0..<size * size).map { showsSkin[$0] || showsLips[$0] }
+        let either = seen.indices.map { seen[$0] || seen[$0 ^ (size - 1)] }  // the low bits are the column
+        var known = seen.indices.map { (texel: Int) -> Float in
+            let x = texel % size, y = texel / size
+            for row in max(y - Self.beside.rows, 0)...min(y + Self.beside.rows, size - 1) {
+                for column in max(x - Self.beside.columns, 0)...min(x + Self.beside.columns, size - 1) where either[row * size + column] { return 1 }
+            }
+            return 0
+        }
+        var scratch = known
+        ssat_soften(&known, Int32(size), &scratch)
+        return known
+    }
+
+    /// Four pixels of the crop either way, where the eyes are.
+    private static let beside = (rows: 2, columns: 1)
+
     /// The crop in 0...1 through the kernel 1 4 6 4 1 in both directions, edges repeated: a texel is two to four pixels.
     private func soften(_ crop: [UInt8]) {
         for y in 0..<256 {

@@ -21,7 +21,7 @@ package struct FaceZones: Sendable {
     }
 
     /// Whether a ray from the point crosses the border an odd number of times.
-    private static func surrounds(_ border: [SIMD2<Float>], _ p: SIMD2<Float>) -> Bool {
+    static func surrounds(_ border: [SIMD2<Float>], _ p: SIMD2<Float>) -> Bool {
         var inside = false, a = border[border.count - 1]
         for b in border {
             if (a.y > p.y) != (b.y > p.y), p.x < (b.x - a.x) * (p.y - a.y) / (b.y - a.y) + a.x { inside.toggle() }

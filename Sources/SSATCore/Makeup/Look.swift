@@ -20,6 +20,9 @@ public final class Look: @unchecked Sendable {
     /// Opacity of what its lips wear, and R'G'B' in 0...1 times that.
     let lipPaint: SIMD4<Float>
 
+    /// How much of what its lids wear is known, 0...1.
+    let lidsShown: Float
+
     let keyCentre: KeyCentre
     let keyScale: Float
     let valueScale, valueOffset: [Float]
@@ -29,7 +32,9 @@ public final class Look: @unchecked Sendable {
     static let format = formatName + "9"
     private static let formatName = "ssat-live look "
 
-    package init(keys: [Float], values: [Float], colours: FaceColours, complexion: Complexion, paint: PaintTexture, lipPaint: SIMD4<Float>) {
+    package init(
+        keys: [Float], values: [Float], colours: FaceColours, complexion: Complexion, paint: PaintTexture, lipPaint: SIMD4<Float>, lidsShown: Float = 1
+    ) {
         let channels = SymmetricCorrespondence.channels
         count = keys.count / channels
         self.keys = keys
@@ -39,6 +44,7 @@ public final class Look: @unchecked Sendable {
         self.paint = paint
         paintTexture = paint.inLumaAndChroma
         self.lipPaint = lipPaint
+        self.lidsShown = lidsShown
         keyCentre = KeyCentre(of: keys)
         let centred = keyCentre.centre(references: keys), largest = centred.reduce(Float(1e-6)) { max($0, abs($1)) }
         keyScale = largest / 127
@@ -84,17 +90,18 @@ public final class Look: @unchecked Sendable {
         let brightness = try file.floats(named: "brightness", shape: Brightness.shape)
         let chroma = try file.floats(named: "chroma", shape: [1])
         let complexion = try file.floats(named: "complexion", shape: [Complexion.valueCount])
+        let lidsShown = try file.floats(named: "lids_shown", shape: [1])
         let channels = SymmetricCorrespondence.channels
         guard PaintTexture.counts.contains(paint.count), keys.count == values.count, keys.count % channels == 0, keys.count > 0,
             keys.count / channels <= SymmetricCorrespondence.grid * SymmetricCorrespondence.grid,
-            (keys + values + skin + paint + lips + lipColour + brightness + chroma + complexion).allSatisfy({ $0.isFinite })
+            (keys + values + skin + paint + lips + lipColour + brightness + chroma + lidsShown + complexion).allSatisfy({ $0.isFinite })
         else { throw LookError.notALook(path) }
         let colours = FaceColours(
             skin: SIMD3(skin[0], skin[1], skin[2]), lips: SIMD3(lipColour[0], lipColour[1], lipColour[2]), lipsShown: lipColour[3] == 1 ? 1 : 0,
             brightness: Brightness(values: brightness), chroma: chroma[0])
         self.init(
             keys: keys, values: values, colours: colours, complexion: Complexion(values: complexion), paint: PaintTexture(values: paint),
-            lipPaint: SIMD4(lips[0], lips[1], lips[2], lips[3]))
+            lipPaint: SIMD4(lips[0], lips[1], lips[2], lips[3]), lidsShown: lidsShown[0])
     }
 
     /// Writes a `.look` file (safetensors), aside and then renamed.
@@ -111,6 +118,7 @@ public final class Look: @unchecked Sendable {
         writer.add("chroma", shape: [1], floats: [colours.chroma])
         writer.add("skin_paint", shape: [paint.values.count / 4, 4], floats: paint.values)
         writer.add("lip_paint", shape: [4], floats: (0..<4).map { lipPaint[$0] })
+        writer.add("lids_shown", shape: [1], floats: [lidsShown])
         try writer.write(toPath: path)
     }
 }
@@ -137,6 +145,8 @@ extension Look {
     public var positionCount: Int { count }
     /// Whether its photo was black and white, or close to it: then its makeup is light and dark without colour.
     public var isBlackAndWhite: Bool { colours.colourShare < 0.5 }
+    /// Whether glasses or hair hide its eyes, so that no makeup is taken from there.
+    public var hidesItsEyes: Bool { lidsShown < 0.5 }
     /// Mean skin colour as #RRGGBB.
     public var skinHex: String {
         let bytes = (0..<3).map { Int(max(0, min(255, ((colours.skin[$0] + 1) * 127.5).rounded()))) }

@@ -40,7 +40,8 @@ public final class LookMaker: @unchecked Sendable {
         let light = balance(view)
         network.encode(crop: view.crop, classes: view.parsing, uv: view.uvFeatures)
         let paint = paint(of: view)
-        return network.makeLook(complexion: view.complexion?.under(1 / light), paint: paint, uv: view.uv)
+        return network.makeLook(
+            complexion: view.complexion?.under(1 / light), paint: paint, lidsShown: eyes.lid(texture.known), uv: view.uv)
     }
 
     /// Of the skin and of the lips.
@@ -49,7 +50,7 @@ public final class LookMaker: @unchecked Sendable {
         eyes.unwrap(crop: view.crop, classes: view.parsing, uv: view.uv, landmarks: view.landmarks)
         estimator.run(texture)
         let face = estimator.skinPaint, closely = eyeEstimator.paint(eyes, believed: PaintTexture(values: face), mean: estimator.mean)
-        return (PaintTexture(values: face + closely), estimator.lipPaint(texture))
+        return (PaintTexture(values: face + closely).kept(where: texture.known), estimator.lipPaint(texture))
     }
 
     private func takeOffSideLight(_ view: FaceView) {

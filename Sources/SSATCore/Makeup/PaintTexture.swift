@@ -17,17 +17,20 @@ package struct PaintTexture: Sendable, Equatable {
         self.values = values
     }
 
-    /// Between the texels of the whole face, at UV coordinates in 0...1.
-    package func paint(at place: SIMD2<Float>) -> SIMD4<Float> {
-        let last = Float(Self.size - 1), p = pointwiseMin(pointwiseMax(FaceTexture.texel(of: place), .zero), SIMD2(last, last))
-        let x = min(Int(p.x), Self.size - 2), y = min(Int(p.y), Self.size - 2), right = p.x - Float(x), below = p.y - Float(y)
-        let above = texel(x, y) * (1 - right) + texel(x + 1, y) * right
-        return above * (1 - below) + (texel(x, y + 1) * (1 - right) + texel(x + 1, y + 1) * right) * below
+    /// The same where a reference shows it.
+    /// - Parameter known: how surely, by texel of the whole face (`FaceTexture.known`).
+    func kept(where known: [Float]) -> PaintTexture {
+        var kept = values
+        for texel in 0..<values.count / 4 {
+            let share = texel < known.count ? known[texel] : FaceTexture.value(of: known, at: EyeTexture.place(of: texel - known.count))
+            for k in 0..<4 { kept[texel * 4 + k] *= share }
+        }
+        return PaintTexture(values: kept)
     }
 
-    private func texel(_ x: Int, _ y: Int) -> SIMD4<Float> {
-        let i = (y * Self.size + x) * 4
-        return SIMD4(values[i], values[i + 1], values[i + 2], values[i + 3])
+    /// Between the texels of the whole face, at UV coordinates in 0...1.
+    package func paint(at place: SIMD2<Float>) -> SIMD4<Float> {
+        FaceTexture.between(place) { SIMD4(values[$0 * 4], values[$0 * 4 + 1], values[$0 * 4 + 2], values[$0 * 4 + 3]) }
     }
 
     /// The same with the colour in luma and chroma, as the kernels lay it on.

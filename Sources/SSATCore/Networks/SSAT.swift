@@ -148,8 +148,11 @@ package final class SSAT: @unchecked Sendable {
     /// - Parameters:
     ///   - complexion: of that crop; nil: as the mean of its skin.
     ///   - paint: what was found on its skin and its lips; nil: nothing to lay on, and what the makeup encoder believes.
+    ///   - lidsShown: how much of what its lids wear is known, 0...1.
     ///   - uv: 64x64, where the crop's cells lie on the mesh; negative outside. For `paint`.
-    package func makeLook(complexion: Complexion? = nil, paint: (skin: PaintTexture, lips: SIMD4<Float>)? = nil, uv: [SIMD2<Float>] = []) -> Look {
+    package func makeLook(
+        complexion: Complexion? = nil, paint: (skin: PaintTexture, lips: SIMD4<Float>)? = nil, lidsShown: Float = 1, uv: [SIMD2<Float>] = []
+    ) -> Look {
         guard let (skinMap, makeupFeatures) = reference else { preconditionFailure("made for faces only") }
         precondition(isWhole, "a look needs the whole crop")
         let face = faceColours, own = face.skin
@@ -178,7 +181,7 @@ package final class SSAT: @unchecked Sendable {
             into: &normalized)
         return Look(
             keys: normalized, values: values, colours: face, complexion: complexion ?? Complexion(middle: face.skin),
-            paint: paint?.skin ?? .bare, lipPaint: paint?.lips ?? lipPaint(makeupFeatures))
+            paint: paint?.skin ?? .bare, lipPaint: paint?.lips ?? lipPaint(makeupFeatures), lidsShown: lidsShown)
     }
 
     /// Mean of what the lips of the crop that was encoded last wear, every cell by its share of lips; nothing where none show.
