@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from . import eye_texture
 from .export_paint import export, made_up_face
-from .eye_texture import SIDES, as_windows, skin_share
+from .eye_texture import as_windows
 from .face_texture import SIZE
 from .networks.eye_paint_estimator import EyePaintEstimator, graph, inputs, paint
+from .seen_paint import as_maps, seen_eyes
 
 PLACES = 4  # texels between those that a golden keeps
 
@@ -39,11 +39,8 @@ def golden(network, exact):
     opacity = 0.5 + 0.45 * np.sin(9 * x + 5 * y)
     believed = np.stack([opacity] + [opacity * (0.5 + 0.4 * np.cos(7 * x - 4 * y + c)) for c in range(3)]).astype(np.float32)
     mean = np.float32([0.6, 0.45, 0.4])
-    maps = np.dstack([picture.astype(np.float32) / 255, skin_share(labels)])
-    eyes = [eye_texture.unwrap(maps, uv[cells][:, cells], landmarks, side) for side in SIDES]
-    tensor = lambda maps: torch.from_numpy(np.ascontiguousarray(np.stack(maps))).permute(0, 3, 1, 2).float()
-    colours, skin = tensor([m[..., :3] for m, _ in eyes]), tensor([m[..., 3:] * seen[..., None] for m, seen in eyes])
-    windows, means = tensor(as_windows(believed)), torch.from_numpy(mean).view(1, 3, 1, 1).expand(2, -1, -1, -1)
+    colours, skin = seen_eyes(picture, labels, uv[cells][:, cells], landmarks)
+    windows, means = as_maps(as_windows(believed)), torch.from_numpy(mean).view(1, 3, 1, 1).expand(2, -1, -1, -1)
     scores = [graph(exact, exact.input("input", network.with_places(x[None]))) for x in inputs(colours, skin, windows, means)]
     made = paint(torch.cat(scores), windows, means)
     kept = lambda x: np.ascontiguousarray(x.permute(0, 2, 3, 1).float().numpy()[:, ::PLACES, ::PLACES])

@@ -39,14 +39,22 @@ def found(network, pictures, classes, uv, points):
     return paint[:, :4], lips_mean(paint, shows)[..., 0, 0], mean[..., 0, 0]
 
 
+def as_maps(windows):
+    return torch.from_numpy(np.ascontiguousarray(np.stack(windows))).permute(0, 3, 1, 2).float()
+
+
+def seen_eyes(picture, parsing, uv, points):
+    """Colours and the share of skin in both windows, 2 x 3 and 2 x 1 x 48 x 64. `picture` 256 x 256 x 3 bytes, `parsing` the data's label classes."""
+    maps = np.dstack([picture.astype(np.float32) / 255, skin_share(parsing)])
+    eyes = [eye_texture.unwrap(maps, uv, points, side) for side in SIDES]
+    return as_maps([m[..., :3] for m, _ in eyes]), as_maps([m[..., 3:] * seen[..., None] for m, seen in eyes])
+
+
 @torch.no_grad()
 def found_closely(network, picture, classes, uv, points, texture, mean):
     """Of a face what is painted around its eyes, 2 x 48 x 64 x 4; arguments of one face as `found` has and gives them."""
-    maps = np.dstack([picture.astype(np.float32) / 255, skin_share(LABELS[classes])])
-    eyes = [eye_texture.unwrap(maps, uv, points, side) for side in SIDES]
-    tensor = lambda x: torch.from_numpy(np.ascontiguousarray(np.stack(x))).permute(0, 3, 1, 2).float()
-    colours, skin = tensor([m[..., :3] for m, _ in eyes]), tensor([m[..., 3:] * seen[..., None] for m, seen in eyes])
-    believed, mean = tensor(as_windows(texture.numpy())), mean.view(1, 3, 1, 1).expand(2, -1, -1, -1)
+    colours, skin = seen_eyes(picture, LABELS[classes], uv, points)
+    believed, mean = as_maps(as_windows(texture.numpy())), mean.view(1, 3, 1, 1).expand(2, -1, -1, -1)
     scores = network(eye_paint_estimator.inputs(colours, skin, believed, mean))
     return eye_paint_estimator.paint(scores, believed, mean).permute(0, 2, 3, 1).numpy()
 

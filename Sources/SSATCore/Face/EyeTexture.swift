@@ -12,7 +12,7 @@ package final class EyeTexture {
     /// Which share of the pixels there is skin (or brow); 0 where it is turned away.
     package private(set) var skin = [Float](repeating: 0, count: count)
     /// Texels of an eye that lie on its upper lid.
-    private let lid: [Int]
+    private let lidTexels: [Int]
     /// Around the lid of the right eye, along its edge and its fold.
     private static let lidBorder = [33, 246, 161, 160, 159, 158, 157, 173, 133, 243, 190, 56, 28, 27, 29, 30, 247, 130]
 
@@ -23,13 +23,13 @@ package final class EyeTexture {
                 texel: { Self.texel(of: SIMD2(mirrored ? 1 - $0.x : $0.x, $0.y)) })
         }
         let border = Self.lidBorder.map { mesh.uv[$0] }
-        lid = texels[0].map(\.index).filter { FaceZones.surrounds(border, Self.place(of: $0)) }
+        lidTexels = texels[0].map(\.index).filter { FaceZones.surrounds(border, Self.place(of: $0)) }
     }
 
     /// Mean of a map of the whole face (`FaceTexture.known`) over the upper lid of the eye where it is more.
-    func lid(_ map: [Float]) -> Float {
+    func meanOverLid(of map: [Float]) -> Float {
         [0, Self.texelsOfEye].map { first in
-            lid.reduce(0) { $0 + FaceTexture.value(of: map, at: Self.place(of: first + $1)) } / Float(lid.count)
+            lidTexels.reduce(0) { $0 + FaceTexture.value(of: map, at: Self.place(of: first + $1)) } / Float(lidTexels.count)
         }.max()!
     }
 

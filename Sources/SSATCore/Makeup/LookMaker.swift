@@ -39,18 +39,19 @@ public final class LookMaker: @unchecked Sendable {
         takeOffSideLight(view)
         let light = balance(view)
         network.encode(crop: view.crop, classes: view.parsing, uv: view.uvFeatures)
-        let paint = paint(of: view)
+        let paint = paint(of: view), known = texture.known
         return network.makeLook(
-            complexion: view.complexion?.under(1 / light), paint: paint, lidsShown: eyes.lid(texture.known), uv: view.uv)
+            complexion: view.complexion?.under(1 / light), paint: (paint.skin.kept(where: known), paint.lips),
+            lidsShown: eyes.meanOverLid(of: known), uv: view.uv)
     }
 
-    /// Of the skin and of the lips.
-    private func paint(of view: FaceView) -> (PaintTexture, SIMD4<Float>) {
+    /// What is believed to be paint, also where nothing is seen.
+    private func paint(of view: FaceView) -> (skin: PaintTexture, lips: SIMD4<Float>) {
         texture.unwrap(crop: view.crop, classes: view.parsing, uv: view.uv, landmarks: view.landmarks)
         eyes.unwrap(crop: view.crop, classes: view.parsing, uv: view.uv, landmarks: view.landmarks)
         estimator.run(texture)
         let face = estimator.skinPaint, closely = eyeEstimator.paint(eyes, believed: PaintTexture(values: face), mean: estimator.mean)
-        return (PaintTexture(values: face + closely).kept(where: texture.known), estimator.lipPaint(texture))
+        return (PaintTexture(values: face + closely), estimator.lipPaint(texture))
     }
 
     private func takeOffSideLight(_ view: FaceView) {
