@@ -4,12 +4,8 @@
 
 It runs once a reference, so it is not quantized.
 """
-import argparse
-from pathlib import Path
-
 import numpy as np
 import torch
-from safetensors.torch import save_file
 
 from .export_paint import export, made_up_face
 from .eye_texture import as_windows
@@ -21,15 +17,7 @@ PLACES = 4  # texels between those that a golden keeps
 
 
 def main():
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--checkpoint", required=True, help="last.pt of a training, or what was kept of one in checkpoints/")
-    p.add_argument("--models", default="../Models")
-    p.add_argument("--fixtures", default="../Tests/SSATCoreTests/Fixtures")
-    p.add_argument("--keep", default="checkpoints")
-    o = p.parse_args()
-    torch.set_grad_enabled(False)
-    network, exact, digest = export(EyePaintEstimator().eval(), "eye_paint_estimator", o)
-    save_file(golden(network, exact), Path(o.fixtures) / "eye_paint_estimator.golden.safetensors", {"from": digest})
+    export(__doc__, EyePaintEstimator().eval(), "eye_paint_estimator", golden)
 
 
 def golden(network, exact):

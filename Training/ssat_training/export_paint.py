@@ -24,19 +24,18 @@ IRISES = 10  # landmarks that are not on the mesh
 
 
 def main():
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    export(__doc__, PaintEstimator().eval(), "paint_estimator", golden)
+
+
+def export(description, network, name, golden):
+    """Reads the command line, writes the weights of a `TexelNetwork` and its golden (of the network and its graph in float), and keeps its float checkpoint."""
+    p = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--checkpoint", required=True, help="last.pt of a training, or what was kept of one in checkpoints/")
     p.add_argument("--models", default="../Models")
     p.add_argument("--fixtures", default="../Tests/SSATCoreTests/Fixtures")
     p.add_argument("--keep", default="checkpoints")
-    o = p.parse_args()
+    options = p.parse_args()
     torch.set_grad_enabled(False)
-    network, exact, digest = export(PaintEstimator().eval(), "paint_estimator", o)
-    save_file(golden(network, exact), Path(o.fixtures) / "paint_estimator.golden.safetensors", {"from": digest})
-
-
-def export(network, name, options):
-    """Writes the weights of a network with `places`, and keeps its float checkpoint. The network, its graph in float, and what names the training."""
     average, steps = loaded(options.checkpoint)
     network.load_state_dict(average)
     digest = hashlib.sha256(Path(options.checkpoint).read_bytes()).hexdigest()[:16]
@@ -48,7 +47,7 @@ def export(network, name, options):
     Path(options.keep).mkdir(exist_ok=True)
     kept = {k: as_kept(v).contiguous() for k, v in network.state_dict().items()}
     save_file(kept, Path(options.keep) / f"{name}.safetensors", metadata)
-    return network, exact, digest
+    save_file(golden(network, exact), Path(options.fixtures) / f"{name}.golden.safetensors", {"from": digest})
 
 
 def made_up_face():

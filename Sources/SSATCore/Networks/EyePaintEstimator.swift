@@ -23,18 +23,7 @@ package final class EyePaintEstimator {
         places = try weights.floats(named: "places", shape: [EyeTexture.height, EyeTexture.width, Self.placeCount])
         var b = NetworkBuilder(weights: weights, precision: .f32)
         input = b.input(height: EyeTexture.height, width: EyeTexture.width, channels: Self.inputCount, quantization: .identity)
-        var x = try b.residualBlock("residual.0", b.convolution("stem", input))
-        var levels = [x]
-        for level in 0..<3 {
-            x = try b.residualBlock("residual.\(level + 1)", b.convolution("down.\(level)", x, stride: 2))
-            levels.append(x)
-        }
-        x = try b.residualBlock("lowest", x)
-        for level in (0..<3).reversed() {
-            x = try b.convolution("merge.\(level)", b.concatenate([levels[level], b.upsample(x)]), kernel: 1)
-            x = try b.residualBlock("merged.\(level)", x)
-        }
-        output = try b.convolution("head", x, activation: .none, floatOutput: true)
+        output = try b.texelNetwork(input, depth: 3)
         guard output.channels == 4 else { throw SafetensorsError.malformed("EyePaintEstimator weights", "\(output.channels) scores") }
         network = b.build()
     }

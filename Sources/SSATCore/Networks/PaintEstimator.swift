@@ -23,21 +23,11 @@ package final class PaintEstimator {
         places = try weights.floats(named: "places", shape: [Self.size, Self.size, Self.placeCount])
         var b = NetworkBuilder(weights: weights, precision: .f32)
         input = b.input(height: Self.size, width: Self.size, channels: Self.inputCount, quantization: .identity)
-        var x = try b.residualBlock("residual.0", b.convolution("stem", input))
-        var levels = [x]
-        for level in 0..<4 {
-            x = try b.residualBlock("residual.\(level + 1)", b.convolution("down.\(level)", x, stride: 2))
-            levels.append(x)
+        output = try b.texelNetwork(input, depth: 4) { b, x in
+            // The face as one vector, which every cell of 4x4 reads.
+            let whole = try b.convolution("whole", x, kernel: 4, valid: true)
+            return try b.convolution("with_whole", b.concatenate([x, b.upsample(b.upsample(whole))]), kernel: 1)
         }
-        // The face as one vector, which every cell of 4x4 reads.
-        let whole = try b.convolution("whole", x, kernel: 4, valid: true)
-        x = try b.convolution("with_whole", b.concatenate([x, b.upsample(b.upsample(whole))]), kernel: 1)
-        x = try b.residualBlock("lowest", x)
-        for level in (0..<4).reversed() {
-            x = try b.convolution("merge.\(level)", b.concatenate([levels[level], b.upsample(x)]), kernel: 1)
-            x = try b.residualBlock("merged.\(level)", x)
-        }
-        output = try b.convolution("head", x, activation: .none, floatOutput: true)
         guard output.channels == 8 else { throw SafetensorsError.malformed("PaintEstimator weights", "\(output.channels) scores") }
         network = b.build()
     }

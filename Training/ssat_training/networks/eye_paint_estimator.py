@@ -4,12 +4,9 @@ A texel of the whole face is two by four pixels: a liner's wing is narrower. Wha
 seen here. Runs once a reference, for either eye.
 """
 import torch
-import torch.nn as nn
-import torch.nn.functional as F
 
 from ..eye_texture import HEIGHT, WIDTH
-from .paint_estimator import CONTRAST
-from .ssat_live import ResidualBlock, convolution
+from .paint_estimator import CONTRAST, TexelNetwork, texel_graph
 
 WIDTHS = (32, 48, 64, 96)  # at 48 x 64 texels, and three times half as many a side
 PLACE_MAPS = 5  # learned: what is to be expected at every texel
@@ -36,47 +33,13 @@ def paint(scores, believed, mean):
     return torch.cat([opacity, opacity * (flat_colour(believed, mean) + scores[:, :3])], 1)
 
 
-class EyePaintEstimator(nn.Module):
+class EyePaintEstimator(TexelNetwork):
+    """4 scores: what `paint` adds to what was believed."""
+
     def __init__(self):
-        super().__init__()
-        w = WIDTHS
-        self.places = nn.Parameter(torch.randn(1, PLACE_MAPS, HEIGHT, WIDTH) * 0.1)
-        self.stem = convolution(INPUTS + PLACE_MAPS, w[0])
-        self.down = nn.ModuleList([convolution(w[i], w[i + 1], stride=2) for i in range(3)])
-        self.residual = nn.ModuleList([ResidualBlock(c) for c in w])
-        self.lowest = ResidualBlock(w[3])
-        self.merge = nn.ModuleList([convolution(w[i] + w[i + 1], w[i], kernel=1) for i in range(3)])
-        self.merged = nn.ModuleList([ResidualBlock(c) for c in w[:3]])
-        self.head = nn.Conv2d(w[0], 4, 3, 1, 1)
-        nn.init.zeros_(self.head.weight)
-        nn.init.zeros_(self.head.bias)
-
-    def with_places(self, x):
-        return torch.cat([x, torch.tanh(self.places).to(x.dtype).expand(len(x), -1, -1, -1)], 1)
-
-    def forward(self, x):
-        """`inputs` to scores, n x 4 x 48 x 64."""
-        x = self.residual[0](self.stem(self.with_places(x)))
-        levels = [x]
-        for down, residual in zip(self.down, self.residual[1:]):
-            x = residual(down(x))
-            levels.append(x)
-        x = self.lowest(x)
-        for level in (2, 1, 0):
-            both = torch.cat([levels[level], F.interpolate(x, scale_factor=2, mode="nearest")], 1)
-            x = self.merged[level](self.merge[level](both))
-        return self.head(x)
+        super().__init__(INPUTS, 4, PLACE_MAPS, (HEIGHT, WIDTH), WIDTHS)
 
 
 def graph(g, x):
     """The same as a graph for export; `x`: `with_places`."""
-    x = g.residual_block("residual.0", g.convolution("stem", x))
-    levels = [x]
-    for level in range(3):
-        x = g.residual_block(f"residual.{level + 1}", g.convolution(f"down.{level}", x, stride=2))
-        levels.append(x)
-    x = g.residual_block("lowest", x)
-    for level in (2, 1, 0):
-        x = g.convolution(f"merge.{level}", g.concatenate([levels[level], g.upsample(x)]), kernel=1)
-        x = g.residual_block(f"merged.{level}", x)
-    return g.convolution("head", x, activation="none", float_output=True)
+    return texel_graph(g, x, len(WIDTHS) - 1)

@@ -51,52 +51,76 @@ def lips_mean(paint, shows):
     return (paint[:, 4:] * lips).sum((2, 3), keepdim=True) / lips.sum((2, 3), keepdim=True).clamp_min(1)
 
 
-class PaintEstimator(nn.Module):
-    def __init__(self):
+class TexelNetwork(nn.Module):
+    """What is to be said of the texels of an unwrapped face: down and up again, with learned maps of what is to be expected at every texel. `widths`: channels at
+    all texels, at half as many a side, and so on."""
+
+    def __init__(self, inputs, outputs, place_maps, size, widths):
         super().__init__()
-        w = WIDTHS
-        self.places = nn.Parameter(torch.randn(1, PLACE_MAPS, SIZE, SIZE) * 0.1)
-        self.stem = convolution(8 + PLACE_MAPS, w[0])
-        self.down = nn.ModuleList([convolution(w[i], w[i + 1], stride=2) for i in range(4)])
-        self.residual = nn.ModuleList([ResidualBlock(c) for c in w])
-        # The face as one vector, which every cell of 4x4 reads.
-        self.whole = nn.Sequential(nn.Conv2d(w[4], WHOLE, 4, bias=False), nn.BatchNorm2d(WHOLE), nn.LeakyReLU(SLOPE, True))
-        self.with_whole = convolution(w[4] + WHOLE, w[4], kernel=1)
-        self.lowest = ResidualBlock(w[4])
-        self.merge = nn.ModuleList([convolution(w[i] + w[i + 1], w[i], kernel=1) for i in range(4)])
-        self.merged = nn.ModuleList([ResidualBlock(c) for c in w[:4]])
-        self.head = nn.Conv2d(w[0], 8, 3, 1, 1)
+        self.places = nn.Parameter(torch.randn(1, place_maps, *size) * 0.1)
+        self.stem = convolution(inputs + place_maps, widths[0])
+        self.down = nn.ModuleList([convolution(a, b, stride=2) for a, b in zip(widths, widths[1:])])
+        self.residual = nn.ModuleList([ResidualBlock(c) for c in widths])
+        self.lowest = ResidualBlock(widths[-1])
+        self.merge = nn.ModuleList([convolution(a + b, a, kernel=1) for a, b in zip(widths, widths[1:])])
+        self.merged = nn.ModuleList([ResidualBlock(c) for c in widths[:-1]])
+        self.head = nn.Conv2d(widths[0], outputs, 3, 1, 1)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
-        self.head.bias.data[[3, 7]] = -3  # next to no paint
 
     def with_places(self, x):
         return torch.cat([x, torch.tanh(self.places).to(x.dtype).expand(len(x), -1, -1, -1)], 1)
 
+    def at_lowest(self, x):
+        """What the lowest block is given."""
+        return x
+
     def forward(self, x):
-        """`inputs` to scores, n x 8 x 64 x 64."""
+        """`inputs` to scores, of every texel."""
         x = self.residual[0](self.stem(self.with_places(x)))
         levels = [x]
         for down, residual in zip(self.down, self.residual[1:]):
             x = residual(down(x))
             levels.append(x)
-        x = self.lowest(self.with_whole(torch.cat([x, F.interpolate(self.whole(x), scale_factor=4, mode="nearest")], 1)))
-        for level in (3, 2, 1, 0):
+        x = self.lowest(self.at_lowest(x))
+        for level in reversed(range(len(self.down))):
             both = torch.cat([levels[level], F.interpolate(x, scale_factor=2, mode="nearest")], 1)
             x = self.merged[level](self.merge[level](both))
         return self.head(x)
 
 
-def graph(g, x):
-    """The same as a graph for export; `x`: `with_places`."""
+def texel_graph(g, x, depth, at_lowest=lambda x: x):
+    """A `TexelNetwork` of so many levels down as a graph for export; `x`: `with_places`."""
     x = g.residual_block("residual.0", g.convolution("stem", x))
     levels = [x]
-    for level in range(4):
+    for level in range(depth):
         x = g.residual_block(f"residual.{level + 1}", g.convolution(f"down.{level}", x, stride=2))
         levels.append(x)
-    whole = g.convolution("whole", x, kernel=4, valid=True)
-    x = g.residual_block("lowest", g.convolution("with_whole", g.concatenate([x, g.upsample(g.upsample(whole))]), kernel=1))
-    for level in (3, 2, 1, 0):
+    x = g.residual_block("lowest", at_lowest(x))
+    for level in reversed(range(depth)):
         x = g.convolution(f"merge.{level}", g.concatenate([levels[level], g.upsample(x)]), kernel=1)
         x = g.residual_block(f"merged.{level}", x)
     return g.convolution("head", x, activation="none", float_output=True)
+
+
+class PaintEstimator(TexelNetwork):
+    """8 scores: of the skin's paint, then of the lips' (`paints`)."""
+
+    def __init__(self):
+        super().__init__(8, 8, PLACE_MAPS, (SIZE, SIZE), WIDTHS)
+        # The face as one vector, which every cell of 4x4 reads.
+        self.whole = nn.Sequential(nn.Conv2d(WIDTHS[4], WHOLE, 4, bias=False), nn.BatchNorm2d(WHOLE), nn.LeakyReLU(SLOPE, True))
+        self.with_whole = convolution(WIDTHS[4] + WHOLE, WIDTHS[4], kernel=1)
+        self.head.bias.data[[3, 7]] = -3  # next to no paint
+
+    def at_lowest(self, x):
+        return self.with_whole(torch.cat([x, F.interpolate(self.whole(x), scale_factor=4, mode="nearest")], 1))
+
+
+def graph(g, x):
+    """PaintEstimator as a graph for export; `x`: `with_places`."""
+    def with_whole(x):
+        whole = g.convolution("whole", x, kernel=4, valid=True)
+        return g.convolution("with_whole", g.concatenate([x, g.upsample(g.upsample(whole))]), kernel=1)
+
+    return texel_graph(g, x, len(WIDTHS) - 1, with_whole)
