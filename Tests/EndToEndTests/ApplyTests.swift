@@ -134,19 +134,35 @@ import Testing
         #expect(cheek < 6 && lid > 12, "cheek \(cheek), lid \(lid)")
     }
 
-    /// The bare sample in the look of another whose photo a filter changed: what was said, and by how much a part of the picture changed on the mean, of 255.
-    private func made(in folder: TemporaryFolder, hiding look: String, _ filter: String) throws -> (messages: String, distance: (String) throws -> Double) {
-        let reference = folder.path("reference.png"), output = folder.path("\(look).png"), raw = folder.path("part")
-        try Tool.ffmpeg(["-y", "-i", Binary.reference(look), "-vf", filter, reference])
-        let outcome = try Binary.apply(Binary.reference("bare"), output, ["--progress", "none"], reference: reference)
-        #expect(outcome.code == 0)
-        return (outcome.errors, { crop in
-            let parts = try [Binary.reference("bare"), output].map { path in
+    /// An eye behind a patch is made up as the other one (13.8 and 8.2 of 255 from the answer before decision 0058).
+    @Test(arguments: [("ocean", 9.0), ("classic-red", 4.0)]) func aHiddenEyeIsMadeUpAsTheOther(look: String, farthest: Double) throws {
+        let made = try made(in: TemporaryFolder(), hiding: look, "drawbox=x=104:y=136:w=88:h=62:color=0x181818:t=fill")
+        #expect(made.messages.isEmpty, "\(made.messages)")
+        let answer = Binary.reference(look), right = try made.distance("50:14:126:150", answer), left = try made.distance("50:14:226:150", answer)
+        #expect(right < farthest && left < farthest, "right \(right), left \(left)")
+    }
+
+    /// The bare sample in the look of another whose photo a filter changed: what was said, and by how much a part of the picture differs on the mean, of 255.
+    private struct Made {
+        let messages: String
+        let folder: TemporaryFolder, output: String
+
+        func distance(_ crop: String, _ other: String = Binary.reference("bare")) throws -> Double {
+            let raw = folder.path("part")
+            let parts = try [other, output].map { path in
                 try Tool.ffmpeg(["-y", "-i", path, "-vf", "crop=\(crop),format=rgb24", "-frames:v", "1", "-f", "rawvideo", raw])
                 return try Data(contentsOf: URL(fileURLWithPath: raw)).map(Int.init)
             }
             return Double(zip(parts[0], parts[1]).reduce(0) { $0 + abs($1.0 - $1.1) }) / Double(parts[0].count)
-        })
+        }
+    }
+
+    private func made(in folder: TemporaryFolder, hiding look: String, _ filter: String) throws -> Made {
+        let reference = folder.path("reference.png"), output = folder.path("\(look).png")
+        try Tool.ffmpeg(["-y", "-i", Binary.reference(look), "-vf", filter, reference])
+        let outcome = try Binary.apply(Binary.reference("bare"), output, ["--progress", "none"], reference: reference)
+        #expect(outcome.code == 0)
+        return Made(messages: outcome.errors, folder: folder, output: output)
     }
 
     /// Half of a face's skin is behind a mask: it once was taken for no face.

@@ -8,7 +8,7 @@ from .eye_texture import SIDES, as_windows, lay_over, skin_share
 from .face_texture import lay, unwrap
 from .networks import eye_paint_estimator
 from .networks.eye_paint_estimator import EyePaintEstimator
-from .networks.paint_estimator import PaintEstimator, inputs, lips_mean, paints, seen_twice, skin_mean
+from .networks.paint_estimator import PaintEstimator, as_both_sides_tell, inputs, lips_mean, paints, seen_twice, skin_mean
 from .painted_makeup import LIPS, SKIN
 
 # Classes of FaceMesh to label classes: skin, nose, brows; lips; anything else is not looked at.
@@ -36,7 +36,8 @@ def found(network, pictures, classes, uv, points):
     colours, shows = (torch.from_numpy(np.stack(x)).permute(0, 3, 1, 2).float() for x in zip(*unwrapped))
     colours, mean = colours / 255, skin_mean(colours / 255, shows)
     paint = paints(seen_twice(network, inputs(colours, shows)), mean)
-    return paint[:, :4], lips_mean(paint, shows)[..., 0, 0], mean[..., 0, 0]
+    of_skin = as_both_sides_tell(paint[:, :4], shows.sum(1, keepdim=True).clamp(max=1), lambda x: x.flip(-1))
+    return of_skin, lips_mean(paint, shows)[..., 0, 0], mean[..., 0, 0]
 
 
 def as_maps(windows):
@@ -56,7 +57,8 @@ def found_closely(network, picture, classes, uv, points, texture, mean):
     colours, skin = seen_eyes(picture, LABELS[classes], uv, points)
     believed, mean = as_maps(as_windows(texture.numpy())), mean.view(1, 3, 1, 1).expand(2, -1, -1, -1)
     scores = network(eye_paint_estimator.inputs(colours, skin, believed, mean))
-    return eye_paint_estimator.paint(scores, believed, mean).permute(0, 2, 3, 1).numpy()
+    found = eye_paint_estimator.paint(scores, believed, mean)
+    return as_both_sides_tell(found, skin, lambda x: x.flip(0)).permute(0, 2, 3, 1).numpy()
 
 
 def laid(texture, uv, size, eyes=None):

@@ -55,6 +55,9 @@ package final class EyeTexture {
         return SIMD2(texel < texelsOfEye ? u : 1 - u, ssat_eye_top + down * (ssat_eye_bottom - ssat_eye_top))
     }
 
+    /// The same place of the other eye.
+    package static func mirrored(_ texel: Int) -> Int { (texel + texelsOfEye) % count }
+
     /// Of UV coordinates around the right eye: column and row, texels' middles at whole numbers.
     private static func texel(of place: SIMD2<Float>) -> SIMD2<Float> {
         let across = (place.x - ssat_eye_left) / (ssat_eye_right - ssat_eye_left), down = (place.y - ssat_eye_top) / (ssat_eye_bottom - ssat_eye_top)

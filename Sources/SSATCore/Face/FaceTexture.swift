@@ -45,6 +45,9 @@ package final class FaceTexture {
         SIMD2((Float(texel % size) + 0.5) / Float(size), ssat_texture_row_in_plane((Float(texel / size) + 0.5) / Float(size)))
     }
 
+    /// The same place on the other side of the face.
+    package static func mirrored(_ texel: Int) -> Int { texel ^ (size - 1) }  // the low bits are the column
+
     /// Of UV coordinates: column and row, texels' middles at whole numbers.
     static func texel(of place: SIMD2<Float>) -> SIMD2<Float> { SIMD2(place.x, ssat_texture_row(place.y)) * Float(size) - 0.5 }
 
@@ -58,11 +61,14 @@ package final class FaceTexture {
 
     static func value(of map: [Float], at place: SIMD2<Float>) -> Float { between(place) { SIMD4(repeating: map[$0]) }.x }
 
+    /// Of every texel, 1 where skin or a lip shows there, or else 0.
+    package var seen: [Float] { zip(showsSkin, showsLips).map { $0 || $1 ? 1 : 0 } }
+
     /// How surely what is painted is known, by texel, 0...1: of one side of a face, or close beside, something must be seen. Behind glasses, a mask or a fringe
     /// nothing is, and what PaintEstimator believes of it is what faces wear there on average (docs/decisions/0057).
     package var known: [Float] {
-        let size = Self.size, seen = (0..<size * size).map { showsSkin[$0] || showsLips[$0] }
-        let either = seen.indices.map { seen[$0] || seen[$0 ^ (size - 1)] }  // the low bits are the column
+        let size = Self.size, seen = seen
+        let either = seen.indices.map { seen[$0] + seen[Self.mirrored($0)] > 0 }
         var known = seen.indices.map { (texel: Int) -> Float in
             let x = texel % size, y = texel / size
             for row in max(y - Self.beside.rows, 0)...min(y + Self.beside.rows, size - 1) {

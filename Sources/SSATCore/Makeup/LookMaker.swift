@@ -50,7 +50,9 @@ public final class LookMaker: @unchecked Sendable {
         texture.unwrap(crop: view.crop, classes: view.parsing, uv: view.uv, landmarks: view.landmarks)
         eyes.unwrap(crop: view.crop, classes: view.parsing, uv: view.uv, landmarks: view.landmarks)
         estimator.run(texture)
-        let face = estimator.skinPaint, closely = eyeEstimator.paint(eyes, believed: PaintTexture(values: face), mean: estimator.mean)
+        let face = BothSides.paint(estimator.skinPaint, seen: texture.seen, mirrored: FaceTexture.mirrored)
+        let found = eyeEstimator.paint(eyes, believed: PaintTexture(values: face), mean: estimator.mean)
+        let closely = BothSides.paint(found, seen: eyes.skin, mirrored: EyeTexture.mirrored)
         return (PaintTexture(values: face + closely), estimator.lipPaint(texture))
     }
 

@@ -43,7 +43,7 @@ package final class PaintEstimator {
         mean /= max(count, 1)
         for i in scores.indices { scores[i] = 0 }
         look(at: texture) { $0 }
-        look(at: texture) { $0 ^ (Self.size - 1) }  // the low bits are the column
+        look(at: texture, from: FaceTexture.mirrored)
     }
 
     /// - Parameter source: the texel of the face that a texel shows.

@@ -14,6 +14,7 @@ WIDTHS = (32, 48, 64, 96, 128)  # at 64, 32, 16, 8 and 4 texels a side
 WHOLE = 256  # channels of what is known of the face as a whole
 PLACE_MAPS = 8  # learned: what is to be expected at every texel
 CONTRAST = 2  # of a texel's colour to the mean skin
+LEAST_UNLIKE = 0.25  # of opacity or colour times it: sides of a face that differ by more are not made up alike
 
 
 def skin_mean(colours, shows):
@@ -49,6 +50,14 @@ def lips_mean(paint, shows):
     """One opacity and one colour a look, as the program lays lips on."""
     lips = shows[:, 1:]
     return (paint[:, 4:] * lips).sum((2, 3), keepdim=True) / lips.sum((2, 3), keepdim=True).clamp_min(1)
+
+
+def as_both_sides_tell(paint, seen, mirrored):
+    """Paint, n x 4 x h x w, of what is thought of it and of what is thought of the other side: their mean, as far as they are alike, and what the other side wears
+    where only that is seen (docs/decisions/0058). `seen` n x 1 x h x w, 0 to 1; `mirrored` gives the other side of either."""
+    apart, others_seen = mirrored(paint) - paint, mirrored(seen)
+    alike = (1 - apart.abs().amax(1, keepdim=True) / LEAST_UNLIKE).clamp_min(0)
+    return paint + others_seen * (1 - seen * (1 - alike / 2)) * apart
 
 
 class TexelNetwork(nn.Module):
