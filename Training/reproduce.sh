@@ -50,6 +50,7 @@ train() {
   done
   once eyes_9 painted_eyes --prepared "$W/prepared" "${found[@]}" --out "$W/textures" --count "${PAINTED:-384}" --held-out
   run train_eye_paint_estimator --eyes "$W/textures" --out "$W/eyes" --steps "${PAINT:-5000}" --hours 100
+  run train_light_estimator --prepared "$W/prepared,$W/unlabelled" --out "$W/light" --steps "${LIGHT:-6000}"
   for shard in 0 1 9; do once seen_$shard seen_pairs --pairs "$W/pairs" --shard $shard "${found[@]}" --eye-estimator "$W/eyes/last.pt"; done
   # The makeup encoder learns apart once the encoders that it reads have learned something; then all, with the keys left alone.
   run train_ssat --pairs "$W/pairs" --out "$W/first" --steps "${FIRST:-2500}"
@@ -70,6 +71,7 @@ judge() {
   run export_refiner --checkpoint "$W/refiner/last.pt" --windows "$W/windows" --models "$models" --fixtures "$fixtures" --keep "$kept" ${COUNT:+--count 4}
   run export_paint --checkpoint "$W/paint/last.pt" --models "$models" --fixtures "$fixtures" --keep "$kept"
   run export_eye_paint --checkpoint "$W/eyes/last.pt" --models "$models" --fixtures "$fixtures" --keep "$kept"
+  run export_light --checkpoint "$W/light/last.pt" --models "$models" --fixtures "$fixtures" --keep "$kept"
   local binary=${BINARY:-../.build/release/ssat-live}
   [ -n "${BINARY:-}" ] || (cd .. && swift build -c release)
   run evaluate --prepared "$W/prepared" --unlabelled "$W/unlabelled" --binary "$binary" --count "$count"

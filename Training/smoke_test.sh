@@ -32,6 +32,7 @@ for steps in 2 3; do
   run train_mesh_refiner --windows "$work/windows" --prepared "$work/prepared" --mesh checkpoints/face_mesh.safetensors --out "$work/refiner" --warm-start checkpoints/mesh_refiner.safetensors --steps $steps --batch 4
   run train_paint_estimator --textures "$work/textures" --out "$work/paint" --warm-start checkpoints/paint_estimator.safetensors --steps $steps --batch 4
   run train_eye_paint_estimator --eyes "$work/textures" --out "$work/eyes" --warm-start checkpoints/eye_paint_estimator.safetensors --steps $steps --batch 4
+  run train_light_estimator --prepared "$work/prepared" --out "$work/light" --versions 2 --steps $steps
   run train_makeup_encoder --pairs "$work/pairs" --shards 0 --out "$work/encoder" --warm-start checkpoints/ssat_live.safetensors --steps $steps --batch 2
   run train_ssat --pairs "$work/pairs" --shards 0 --out "$work/ssat" --warm-start "$work/encoder/last.pt" --steps $steps --batch 2
   run train_ssat --pairs "$work/pairs" --shards 0 --out "$work/paper" --warm-start "$work/encoder/last.pt" --steps $steps --batch 2 \
@@ -59,6 +60,7 @@ run export_ssat --checkpoint "$work/mean/last.pt" --tuned "$work/tuned/last.pt" 
 run export_ssat --checkpoint "$work/ssat.safetensors" --pairs "$work/pairs" --count 4 --models "$work/models" --fixtures "$work/fixtures" --keep "$work/ssat.safetensors"
 cp ../Tests/SSATCoreTests/Fixtures/face_mesh.golden.safetensors "$work/fixtures"
 run export_refiner --checkpoint "$work/refiner/last.pt" --windows "$work/windows" --count 4 --models "$work/models" --fixtures "$work/fixtures" --keep "$work/kept"
+run export_light --checkpoint "$work/light/last.pt" --models "$work/models" --fixtures "$work/fixtures" --keep "$work/kept"
 run export_paint --checkpoint "$work/paint/last.pt" --models "$work/models" --fixtures "$work/fixtures" --keep "$work/kept"
 for network in face_detector face_mesh; do
   run export_face $network --checkpoint "$work/${network/face_/}/last.pt" --landmarks "$work/landmarks" --noface "$data/noface" --count 4 \

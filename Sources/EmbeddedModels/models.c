@@ -37,6 +37,9 @@ static const unsigned char paint_estimator_bytes[] = {
 static const unsigned char eye_paint_estimator_bytes[] = {
 #embed "../../Models/eye_paint_estimator.safetensors"
 };
+static const unsigned char light_estimator_bytes[] = {
+#embed "../../Models/light_estimator.safetensors"
+};
 static const unsigned char canonical_mesh_bytes[] = {
 #embed "../../Models/canonical_mesh.safetensors"
 };
@@ -45,7 +48,7 @@ static const unsigned char canonical_mesh_bytes[] = {
 static const ssat_model models[] = {
     ENTRY(face_detector), ENTRY(face_detector_float), ENTRY(face_mesh), ENTRY(face_mesh_float),
     ENTRY(mesh_refiner),  ENTRY(mesh_refiner_float),  ENTRY(ssat_live), ENTRY(ssat_live_float),
-    ENTRY(paint_estimator), ENTRY(eye_paint_estimator), ENTRY(canonical_mesh),
+    ENTRY(paint_estimator), ENTRY(eye_paint_estimator), ENTRY(light_estimator), ENTRY(canonical_mesh),
 };
 
 ssat_model ssat_embedded_model(ssat_model_name name) { return models[name]; }

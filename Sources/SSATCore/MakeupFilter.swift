@@ -74,7 +74,7 @@ public final class MakeupFilter: @unchecked Sendable {
     public var reusesPredictions = true
     private var keepsPredictions: Bool { reusesPredictions && predictsAsideEvery == 0 }
     /// Of `finish`: what it takes to use a prediction again.
-    private let assembler = ChangeAssembler(), ownScratch = Scratch(), moved = Prediction()
+    private let assembler: ChangeAssembler, ownScratch = Scratch(), moved = Prediction()
     /// Those that were given out, to be used again once nobody holds them.
     private var analyses: [Analysis] = []
     private var scratch: [Scratch] = []
@@ -113,6 +113,7 @@ public final class MakeupFilter: @unchecked Sendable {
         tracker = try FaceTracker(precision: precision, policy: faces, pool: pool, team: team)
         outfit = Outfit(look: look, recipe: recipe)
         zones = try FaceZones(Models.canonicalMesh())
+        assembler = try ChangeAssembler()
         for _ in 0..<max(workers, 1) {
             if let first = networks.first {
                 networks.append(SSAT(sharingWeightsOf: first))
@@ -277,7 +278,7 @@ public final class MakeupFilter: @unchecked Sendable {
     /// Moves all skin (face, ears, neck) by the difference of the two complexions.
     private func addTone(_ look: Look, _ recipe: Recipe, _ view: FaceView, _ change: FaceChange, _ buffers: Scratch) {
         guard let frame = view.meshFrame, let own = view.complexion else { return }
-        let apart = look.complexion.under(view.colours.light(against: look.colours)) - own, share = 0.5 * recipe.tone * recipe.strength
+        let apart = look.complexion.under(assembler.light(of: view.colours, against: look)) - own, share = 0.5 * recipe.tone * recipe.strength
         for i in 0..<256 * 256 {
             let k = view.parsing[i]
             let skin = k == FaceClass.skin.rawValue || k == FaceClass.nose.rawValue || k == FaceClass.earOrNeck.rawValue

@@ -142,6 +142,14 @@ import Testing
         #expect(right < farthest && left < farthest, "right \(right), left \(left)")
     }
 
+    /// A photo in warm or in less light gives the makeup that it gives by day (lips were 9.6 and 18.7 of 255 from the answer before decision 0059, now 5 and 8).
+    @Test(arguments: [("rose", "rr=1.12:bb=0.72", 7.0), ("coral", "rr=0.62:gg=0.62:bb=0.62", 11.0)])
+    func theLightOfAReferenceIsNoMakeup(look: String, light: String, farthest: Double) throws {
+        let made = try made(in: TemporaryFolder(), hiding: look, "colorchannelmixer=\(light)"), answer = Binary.reference(look)
+        let lips = try made.distance("50:20:175:270", answer), lid = try made.distance("50:14:126:150", answer)
+        #expect(lips < farthest && lid < farthest, "lips \(lips), lid \(lid)")
+    }
+
     /// The bare sample in the look of another whose photo a filter changed: what was said, and by how much a part of the picture differs on the mean, of 255.
     private struct Made {
         let messages: String

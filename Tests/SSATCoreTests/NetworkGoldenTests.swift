@@ -105,11 +105,29 @@ struct NetworkGoldenTests {
         }
     }
 
+    /// What is bright in a crop and what light that means, as PyTorch has both.
+    @Test func aFacesLight() throws {
+        let golden = try Self.golden("light_estimator"), assembler = try ChangeAssembler()
+        let classes = try golden.uint8s(named: "classes", shape: [256, 256])
+        assembler.look(at: try golden.uint8s(named: "picture", shape: [256, 256, 3]), classes: classes)
+        var brightness = assembler.faceColours(classes: classes).brightness
+        let wanted = try golden.floats(named: "brightness", shape: [3, 4])
+        for (part, seen) in [brightness.face, brightness.eyesAndMouth, brightness.picture].enumerated() {
+            for k in 0..<4 { #expect(abs(seen[k] - wanted[part * 4 + k]) < 1e-5, "\(part) \(k)") }
+        }
+        let estimator = try LightEstimator(weights: Models.lightEstimator())
+        for (name, hidden) in [("light", false), ("light_without_eyes", true)] {
+            if hidden { brightness.eyesAndMouth = .zero }
+            let light = estimator.logarithms(brightness), exact = try golden.floats(named: name, shape: [3])
+            for c in 0..<3 { #expect(abs(light[c] - exact[c]) < 1e-4, "\(name) \(light) \(exact)") }
+        }
+    }
+
     /// The first face of the pair is lit dimly, and the second's lips on it with it, as PyTorch measures it.
     @Test func aDimFacesLight() throws {
         let golden = try Self.golden("ssat_live"), pair = try GoldenPair(golden)
-        let colours = [0, 1].map { side in
-            let assembler = ChangeAssembler()
+        let colours = try [0, 1].map { side in
+            let assembler = try ChangeAssembler()
             assembler.look(at: pair.crops[side], classes: pair.classes[side])
             return assembler.faceColours(classes: pair.classes[side])
         }

@@ -54,7 +54,7 @@ class Faces:
         # Paint only on bare faces; take photographed looks only from made-up ones.
         self.bare, self.made_up = ordered[: int(0.5 * len(ordered))], ordered[int(0.65 * len(ordered)):]
 
-    def load(self, index, random):
+    def load(self, index, random, relight=True):
         """Picture in 0..1, parsing, UV, landmarks of one face: rotated, scaled, moved, half of them relit."""
         angle, scale, move = np.deg2rad(random.normal(0, 6)), np.exp(random.normal(0, 0.06)), random.normal(0, 5, 2)
         c, s = np.cos(angle) * scale, np.sin(angle) * scale
@@ -67,7 +67,7 @@ class Faces:
         uv = warp(self.uv[index].astype(np.float32), flags=cv2.INTER_NEAREST, borderValue=(-1, -1))
         landmarks = self.landmarks[index].copy()
         landmarks[:, :2] = landmarks[:, :2] @ matrix[:, :2].T + matrix[:, 2]
-        if random.random() < 0.5:
+        if relight and random.random() < 0.5:
             tint = np.float32([random.uniform(0.93, 1.07), 1, random.uniform(0.93, 1.07)])
             picture = np.clip((picture * random.uniform(0.8, 1.15)) ** random.uniform(0.8, 1.25) * tint, 0, 1).astype(np.float32)
         return picture, parsing, uv, landmarks

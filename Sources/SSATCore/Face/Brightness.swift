@@ -14,34 +14,8 @@ package struct Brightness: Sendable, Equatable {
     static let usual = Brightness(face: SIMD4(0.92, 0.75, 0.66, 0.79), eyesAndMouth: SIMD4(0.82, 0.73, 0.69, 0.75), picture: SIMD4(0.92, 0.8, 0.76, 0.82))
 
     /// The largest ratio of luma to that of `other`, of what both show; 0 where they show nothing alike.
-    func lumaRatio(to other: Brightness) -> Float { largestRatio(to: other) { $0[3] } }
-
-    /// Where a picture has at least so much of another's light it is taken for the same; so little, for other light altogether. Of all of it, and of one
-    /// colour beside the one it has most of.
-    private static let sameLight: Float = 0.66, otherLight: Float = 0.54, sameColour: Float = 0.7, otherColour: Float = 0.58
-
-    /// How much of the R', G' and B' of what is in the light of `other` it has in this one, at most 1. 1 where by all that may be bright this is not clearly
-    /// less light, nor of another colour.
-    func light(against other: Brightness) -> SIMD3<Float> {
-        let luma = lumaRatio(to: other)
-        guard luma > 0 else { return .one }
-        var colour = SIMD3<Float>()
-        for c in 0..<3 { colour[c] = largestRatio(to: other) { $0[c] / max($0[0], $0[1], $0[2]) } }
-        // All three or none: light that lacks blue has less of green, too.
-        let colourShare = Self.share(colour.min(), same: Self.sameColour, other: Self.otherColour)
-        colour = colour * (1 - colourShare) + colourShare
-        // As much luma as the colour leaves of it is no dimmer light.
-        let left = luma / FaceColours.luma(colour), share = Self.share(left, same: Self.sameLight, other: Self.otherLight)
-        return colour * (min(left, 1) * (1 - share) + share)
-    }
-
-    /// How far a ratio counts as no difference, 0...1.
-    private static func share(_ ratio: Float, same: Float, other: Float) -> Float { min(max((ratio - other) / (same - other), 0), 1) }
-
-    /// Of the ratios to `other` (R', G', B', luma) of everything that both show, the largest `value`; 0 of none.
-    @inline(__always)
-    private func largestRatio(to other: Brightness, _ value: (SIMD4<Float>) -> Float) -> Float {
-        func ratio(_ one: SIMD4<Float>, _ another: SIMD4<Float>) -> Float { min(one.min(), another.min()) > 0 ? value(one / another) : 0 }
+    func lumaRatio(to other: Brightness) -> Float {
+        func ratio(_ one: SIMD4<Float>, _ another: SIMD4<Float>) -> Float { min(one.w, another.w) > 0 ? one.w / another.w : 0 }
         return max(ratio(face, other.face), ratio(eyesAndMouth, other.eyesAndMouth), ratio(picture, other.picture))
     }
 

@@ -56,10 +56,6 @@ package struct FaceColours: Sendable, Equatable {
         return min(max(dimmer * dimmer * dimmer, skinLuma / max(min(other.lipsLuma, other.skinLuma), 1e-3)), 1)
     }
 
-    /// By how much the red, green and blue of makeup from `other` change in the light of this face: a dark room or a lamp of one colour is known from a
-    /// dark person by all that is bright there (docs/decisions/0054).
-    package func light(against other: FaceColours) -> SIMD3<Float> { brightness.light(against: other.brightness) }
-
     /// How much of the colour of makeup from `other` this face takes, 0...1: a black-and-white picture has none to give, and shows none; light and dark
     /// come along all the same (docs/decisions/0052).
     package func colour(from other: FaceColours) -> Float { min(colourShare, other.colourShare) }

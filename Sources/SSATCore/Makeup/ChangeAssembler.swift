@@ -34,7 +34,13 @@ package final class ChangeAssembler {
     /// Teeth that show beside lips are bright, and do not make them darker than that on the mean.
     private static let leastLipLight: Float = 0.88
 
-    package init() {}
+    private let lightEstimator: LightEstimator
+
+    /// - Throws: `SafetensorsError` when the built-in weights are damaged.
+    package init() throws { lightEstimator = try LightEstimator(weights: Models.lightEstimator()) }
+
+    /// One for another thread.
+    init(sharingWeightsOf other: ChangeAssembler) { lightEstimator = other.lightEstimator }
 
     /// Takes in a face.
     /// - Parameters:
@@ -88,7 +94,7 @@ package final class ChangeAssembler {
     ///   - eyes: rows in which the residual counts.
     ///   - forDecoder: whether the decoder is to read them; `assemble` needs less.
     package func lay(_ look: Look, on own: FaceColours, warped: [Float], uv: [SIMD2<Float>], eyes: EyeRows, forDecoder: Bool = true) {
-        let light = own.light(against: look.colours), isSame = light == SIMD3(repeating: 1)
+        let light = light(of: own, against: look), isSame = light == SIMD3(repeating: 1)
         if !isSame { relight(look, warped, light) }
         PaintTexture.lay(isSame ? look.paintTexture : litTexture, on: uv, &paint)
         let skin = (look.colours.skin + 1) * light - 1, tone = skin - own.skin, grain = lipGrain(own)
@@ -100,6 +106,11 @@ package final class ChangeAssembler {
             ssat_colour_maps(
                 average, isSame ? warped : litColours, paint, self.skin, lipsShare, around, &regions, &colourMaps, forDecoder ? $0.baseAddress : nil)
         }
+    }
+
+    /// By how much the red, green and blue of a look's makeup change in the light of a face.
+    package func light(of own: FaceColours, against look: Look) -> SIMD3<Float> {
+        lightEstimator.light(of: own.brightness, against: look.colours.brightness)
     }
 
     private func relight(_ look: Look, _ warped: [Float], _ light: SIMD3<Float>) {

@@ -7,6 +7,7 @@ public final class LookMaker: @unchecked Sendable {
     private let network: SSAT
     private let estimator: PaintEstimator
     private let eyeEstimator: EyePaintEstimator
+    private let lightEstimator: LightEstimator
     private let texture: FaceTexture
     private let eyes: EyeTexture
     private var fit = LeastSquares()
@@ -17,6 +18,7 @@ public final class LookMaker: @unchecked Sendable {
         network = try SSAT(weights: Models.ssatLive(precision), precision: precision)
         estimator = try PaintEstimator(weights: Models.paintEstimator())
         eyeEstimator = try EyePaintEstimator(weights: Models.eyePaintEstimator())
+        lightEstimator = try LightEstimator(weights: Models.lightEstimator())
         let mesh = try CanonicalMesh(Models.canonicalMesh())
         (texture, eyes) = (FaceTexture(mesh: mesh), EyeTexture(mesh: mesh))
         tracker.measuresComplexion = true
@@ -66,7 +68,7 @@ public final class LookMaker: @unchecked Sendable {
     /// A photo from the dark or in coloured light, as if exposed and balanced for it: makeup is told from pictures like those that the networks learned from.
     /// - Returns: how much of the usual light it has, R'G'B'.
     private func balance(_ view: FaceView) -> SIMD3<Float> {
-        let known = Brightness.measure(crop: view.crop, classes: view.parsing).brightness.light(against: .usual)
+        let known = lightEstimator.light(ofReference: Brightness.measure(crop: view.crop, classes: view.parsing).brightness)
         let light = pointwiseMax(known, SIMD3(repeating: Self.leastLight))
         if light == .one { return light }
         for i in view.crop.indices { view.crop[i] = UInt8(min((Float(view.crop[i]) / light[i % 3]).rounded(), 255)) }

@@ -24,7 +24,7 @@ package final class SSAT: @unchecked Sendable {
     private let reference: (skinMap: Tensor, makeupFeatures: Tensor)?
     package let correspondence = Box()
 
-    private let assembler = ChangeAssembler()
+    private let assembler: ChangeAssembler
     /// Reference colour carried to every 64x64 cell of the source, in [-1, 1]; 0 where none was. Of the last `transfer`.
     package private(set) var warped = [Float](repeating: 0, count: 64 * 64 * 3)
     private var rows = WeightedRows()
@@ -44,6 +44,7 @@ package final class SSAT: @unchecked Sendable {
         self.precision = precision
         kernels = instructionSet.kernels ?? InstructionSet.reference.kernels!
         temperature = try weights.floats(named: "temperature", shape: [1])[0]
+        assembler = try ChangeAssembler()
 
         var builder = NetworkBuilder(weights: weights, precision: precision, instructionSet: instructionSet)
         let pixel = Quantization(scale: 1 / 127.5, zeroPoint: 127.5)
@@ -85,6 +86,7 @@ package final class SSAT: @unchecked Sendable {
         (encoding, makeupEncoding, decoding) = (other.encoding, other.makeupEncoding, other.decoding)
         (picture, parsing, uvFeatures, keys) = (other.picture, other.parsing, other.uvFeatures, other.keys)
         (makeup, colours, gate, head, reference) = (other.makeup, other.colours, other.gate, other.head, other.reference)
+        assembler = ChangeAssembler(sharingWeightsOf: other.assembler)
         network = builder.build()
     }
 

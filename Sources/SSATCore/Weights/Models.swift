@@ -32,6 +32,8 @@ public enum Models {
 
     package static func eyePaintEstimator() throws -> Safetensors { try load(SSAT_MODEL_EYE_PAINT_ESTIMATOR, "eye paint estimator") }
 
+    package static func lightEstimator() throws -> Safetensors { try load(SSAT_MODEL_LIGHT_ESTIMATOR, "light estimator") }
+
     /// Names the training that the SSAT weights came from: looks of one do not fit another.
     static func identity() throws -> String { try ssatLive(.int8).metadata["checkpoint"] ?? "" }
 
