@@ -55,7 +55,7 @@ class Faces:
         self.bare, self.made_up = ordered[: int(0.5 * len(ordered))], ordered[int(0.65 * len(ordered)):]
 
     def load(self, index, random, relight=True):
-        """Picture in 0..1, parsing, UV, landmarks of one face: rotated, scaled, moved, half of them relit."""
+        """Picture in 0..1, parsing, UV, landmarks of one face: rotated, scaled, moved; with `relight`, half of them relit."""
         angle, scale, move = np.deg2rad(random.normal(0, 6)), np.exp(random.normal(0, 0.06)), random.normal(0, 5, 2)
         c, s = np.cos(angle) * scale, np.sin(angle) * scale
         matrix = np.float32([[c, -s, 0], [s, c, 0]])
