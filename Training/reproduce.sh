@@ -6,7 +6,7 @@
 #   Training/reproduce.sh judge     exports over ../Models, builds, and prints every table of docs/quality.md
 #
 # W: where all of it goes (15 GB). PYTHON: with requirements.txt. The steps are those of README.md; smaller ones to try the script:
-#   W=/tmp/try LIMIT=200 PAIRS=12 HELD_OUT_PAIRS=8 PAINTED=20 DETECTOR=2 MESH=2 FIRST=2 ENCODER=2 REFINER=2 PAINT=2 SSAT=2 KEYS=2 TUNED=2 COUNT=2 MODELS=/tmp/models BINARY=... Training/reproduce.sh train
+#   W=/tmp/try LIMIT=200 PAIRS=12 HELD_OUT_PAIRS=8 PAINTED=20 DETECTOR=2 MESH=2 FIRST=2 ENCODER=2 REFINER=2 PAINT=2 LIGHT=2 SSAT=2 KEYS=2 TUNED=2 COUNT=2 MODELS=/tmp/models BINARY=... Training/reproduce.sh train
 set -euo pipefail
 cd "$(dirname "$0")"
 W=${W:-$PWD/../../reproduced}
