@@ -2,37 +2,24 @@
 
     python -m ssat_training.export_light --checkpoint DIR/last.pt --models ../Models --fixtures ../Tests/SSATCoreTests/Fixtures
 """
-import argparse
-import hashlib
 from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
 
 from .brightness import measure
-from .export_paint import made_up_face
-from .export_ssat import LICENCE, loaded
+from .export_paint import made_up_face, trained
 from .networks.light_estimator import LightEstimator
 
 
 def main():
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--checkpoint", required=True, help="last.pt of a training, or what was kept of one in checkpoints/")
-    p.add_argument("--models", default="../Models")
-    p.add_argument("--fixtures", default="../Tests/SSATCoreTests/Fixtures")
-    p.add_argument("--keep", default="checkpoints")
-    o = p.parse_args()
-    torch.set_grad_enabled(False)
-    average, steps = loaded(o.checkpoint)
     network = LightEstimator()
-    network.load_state_dict(average)
-    digest = hashlib.sha256(Path(o.checkpoint).read_bytes()).hexdigest()[:16]
-    metadata = {"format": "ssat-live 1", "network": "light_estimator", "licence": LICENCE, "checkpoint": digest, "steps": steps}
+    options, metadata = trained(__doc__, network, "light_estimator")
     tensors = {k: v.float().contiguous() for k, v in network.state_dict().items()}
-    for folder in (o.models, o.keep):
+    for folder in (options.models, options.keep):
         Path(folder).mkdir(exist_ok=True)
         save_file(tensors, Path(folder) / "light_estimator.safetensors", metadata)
-    save_file(golden(network), Path(o.fixtures) / "light_estimator.golden.safetensors", {"from": digest})
+    save_file(golden(network), Path(options.fixtures) / "light_estimator.golden.safetensors", {"from": metadata["checkpoint"]})
 
 
 def golden(network):

@@ -27,8 +27,8 @@ def main():
     export(__doc__, PaintEstimator().eval(), "paint_estimator", golden)
 
 
-def export(description, network, name, golden):
-    """Reads the command line, writes the weights of a `TexelNetwork` and its golden (of the network and its graph in float), and keeps its float checkpoint."""
+def trained(description, network, name):
+    """Reads the command line and the weights of a training into a network that is exported in float: the options, and what its file says of it."""
     p = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--checkpoint", required=True, help="last.pt of a training, or what was kept of one in checkpoints/")
     p.add_argument("--models", default="../Models")
@@ -39,7 +39,12 @@ def export(description, network, name, golden):
     average, steps = loaded(options.checkpoint)
     network.load_state_dict(average)
     digest = hashlib.sha256(Path(options.checkpoint).read_bytes()).hexdigest()[:16]
-    metadata = {"format": "ssat-live 1", "network": name, "licence": LICENCE, "checkpoint": digest, "steps": steps}
+    return options, {"format": "ssat-live 1", "network": name, "licence": LICENCE, "checkpoint": digest, "steps": steps}
+
+
+def export(description, network, name, golden):
+    """Writes the weights of a `TexelNetwork` and its golden (of the network and its graph in float), and keeps its float checkpoint."""
+    options, metadata = trained(description, network, name)
     exact = FloatGraph(network)
     tensors = {k: torch.from_numpy(np.ascontiguousarray(v)) for k, v in exact.tensors().items()}
     tensors["places"] = torch.tanh(network.places)[0].permute(1, 2, 0).contiguous()
@@ -47,7 +52,7 @@ def export(description, network, name, golden):
     Path(options.keep).mkdir(exist_ok=True)
     kept = {k: as_kept(v).contiguous() for k, v in network.state_dict().items()}
     save_file(kept, Path(options.keep) / f"{name}.safetensors", metadata)
-    save_file(golden(network, exact), Path(options.fixtures) / f"{name}.golden.safetensors", {"from": digest})
+    save_file(golden(network, exact), Path(options.fixtures) / f"{name}.golden.safetensors", {"from": metadata["checkpoint"]})
 
 
 def made_up_face():

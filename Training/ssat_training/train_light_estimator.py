@@ -64,7 +64,9 @@ def measure_all(path, prepared, versions):
     with Pool(os.cpu_count(), cv2.setNumThreads, (1,)) as pool:
         found = pool.starmap(measured, [(prepared, versions, part) for part in range(PARTS)])
     brightness, light = (np.concatenate(x) for x in zip(*found))
-    np.savez(path, brightness=brightness, light=light)
+    part = path.with_name("part.npz")  # a killed run leaves no half of it
+    np.savez(part, brightness=brightness, light=light)
+    part.replace(path)
 
 
 @torch.no_grad()
