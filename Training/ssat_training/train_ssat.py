@@ -30,6 +30,7 @@ LABELS = ("pa", "pb", "ua", "ub")
 FIELDS = ("a", "b", "ga", "gb", "ka", "kb", "real", *LABELS)
 SEEN_SHARE = 0.7  # of the pairs are given to the network with FaceMesh's labels, as in the filter
 ZONES = np.stack([EYE_ZONE, CHEEK_ZONE])
+NETWORKS = ("ssat_live", "two_input", "two_input_pictures")  # the latter two without correspondence
 
 
 class Pairs:
@@ -194,8 +195,8 @@ def centre_keys(network, pairs, count=16):
 
 
 def network_of(name, without=()):
-    """`name`: ssat_live or two_input; `without`: some of `ABLATIONS`, for the former."""
-    network = TwoInput() if name == "two_input" else SSATLive(without=without)
+    """`name`: one of `NETWORKS`; `without`: some of `ABLATIONS`, for SSAT live."""
+    network = SSATLive(without=without) if name == "ssat_live" else TwoInput(whole_pictures=name == "two_input_pictures")
     return network.to(memory_format=torch.channels_last)
 
 
@@ -232,7 +233,7 @@ def main():
     arguments.add_argument("--freeze-encoders", action="store_true", help="train the decoder only")
     arguments.add_argument("--keys-only", action="store_true", help="train feature fusion and the softmax's temperature only; in float32, for bfloat16 rounds the warped coordinates")
     arguments.add_argument("--residual-only", action="store_true", help="train what the decoder adds to the gated colours only")
-    arguments.add_argument("--network", choices=("ssat_live", "two_input"), default="ssat_live", help="two_input: the baseline without correspondence")
+    arguments.add_argument("--network", choices=NETWORKS, default="ssat_live", help="two_input: the baseline without correspondence; two_input_pictures: the same, making whole pictures")
     arguments.add_argument("--without", action="append", choices=ABLATIONS, default=[], help="ablation: train without this part (repeatable)")
     for name in FURTHER_LOSSES:
         arguments.add_argument(f"--{name.replace('_', '-')}", type=float, default=0.0, help="weight of this loss")
