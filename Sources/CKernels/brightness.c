@@ -23,7 +23,7 @@ static float mean_of_brightest(const int32_t counts[VALUES]) {
 }
 
 void ssat_measure_brightness(const uint8_t *rgb, const uint8_t *classes, const uint8_t groups[16], float *brightest) {
-  int32_t counts[13][VALUES] = {0};
+  int32_t counts[14][VALUES] = {0};
   for (int y = 0; y < SIDE; y += STEP)
     for (int i = y * SIDE; i < (y + 1) * SIDE; i += STEP) {
       const uint8_t *p = rgb + i * 3, group = groups[classes[i] & 15];
@@ -32,7 +32,9 @@ void ssat_measure_brightness(const uint8_t *rgb, const uint8_t *classes, const u
       note(counts, p, luma);
       if (group & 1) note(counts + 4, p, luma);
       if (group & 2) note(counts + 8, p, luma);
-      counts[12][(largest > p[2] ? largest : p[2]) - (least < p[2] ? least : p[2])]++;
+      int chroma = (largest > p[2] ? largest : p[2]) - (least < p[2] ? least : p[2]);
+      counts[12][chroma]++;
+      if (group & 1) counts[13][chroma]++;
     }
-  for (int k = 0; k < 13; k++) brightest[k] = mean_of_brightest(counts[k]);
+  for (int k = 0; k < 14; k++) brightest[k] = mean_of_brightest(counts[k]);
 }

@@ -278,7 +278,7 @@ public final class MakeupFilter: @unchecked Sendable {
     /// Moves all skin (face, ears, neck) by the difference of the two complexions.
     private func addTone(_ look: Look, _ recipe: Recipe, _ view: FaceView, _ change: FaceChange, _ buffers: Scratch) {
         guard let frame = view.meshFrame, let own = view.complexion else { return }
-        let apart = look.complexion.under(assembler.light(of: view.colours, against: look)) - own, share = 0.5 * recipe.tone * recipe.strength
+        let apart = look.complexion.through(assembler.grade(of: view.colours, against: look).callAsFunction) - own, share = 0.5 * recipe.tone * recipe.strength
         for i in 0..<256 * 256 {
             let k = view.parsing[i]
             let skin = k == FaceClass.skin.rawValue || k == FaceClass.nose.rawValue || k == FaceClass.earOrNeck.rawValue

@@ -81,5 +81,6 @@ func loadLook(_ path: String, _ maker: LookMaker) throws -> Look {
     let look = try maker.look(from: frame.view, path: path)
     if look.isBlackAndWhite { say("\(path): is black and white; its makeup comes along as light and dark, without colour. Use a photo in colour for more") }
     if look.hidesItsEyes { say("\(path): its eyes are hidden, and no makeup is taken from there. Use a photo without glasses or hair before the eyes for more") }
+    if look.hidesItsLips { say("\(path): its lips are hidden, and no makeup is taken from there. Use a photo that shows the mouth for more") }
     return look
 }

@@ -190,7 +190,7 @@ struct TestFrame {
         (groups[1], groups[3], groups[9]) = (1, 3, 2)
         let crop = Guarded<UInt8>(256 * 256 * 3) { _ in UInt8(Int.random(in: 0..<levels, using: &random)) }
         let classes = Guarded<UInt8>(256 * 256) { _ in .random(in: 0..<(levels == 40 ? 3 : 11), using: &random) }
-        let measured = Guarded<Float>(13) { _ in -1 }
+        let measured = Guarded<Float>(14) { _ in -1 }
         ssat_measure_brightness(crop.base, classes.base, groups, measured.base)
         #expect(crop.intact && classes.intact && measured.intact)
         let pixels = (0..<128 * 128).map { $0 / 128 * 512 + $0 % 128 * 2 }
@@ -204,7 +204,7 @@ struct TestFrame {
             for c in 0..<3 { #expect(abs(measured.base[k * 4 + c] - mean(kind) { $0[c] }) < 1e-5) }
             #expect(abs(measured.base[k * 4 + 3] - mean(kind) { (77 * $0[0] + 150 * $0[1] + 29 * $0[2] + 128) >> 8 }) < 1e-5)
         }
-        #expect(abs(measured.base[12] - mean(0) { $0.max()! - $0.min()! }) < 1e-5)
+        for kind in [UInt8(0), 1] { #expect(abs(measured.base[12 + Int(kind)] - mean(kind) { $0.max()! - $0.min()! }) < 1e-5) }
     }
 
     @Test func bestClassOfShuffledScores() {

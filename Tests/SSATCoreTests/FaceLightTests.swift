@@ -60,11 +60,11 @@ import Testing
 
     /// Coding leaves a little chroma in black and white, and a pale picture in colour has little more (docs/decisions/0052).
     @Test func blackAndWhiteTakesAndGivesNoColour() throws {
-        func picture(_ chroma: Float) -> FaceColours { FaceColours(chroma: chroma) }
+        func picture(_ chroma: Float) -> FaceColours { FaceColours(chroma: Chroma(picture: chroma)) }
         #expect(picture(0.03).colour(from: picture(0.4)) == 0 && picture(0.4).colour(from: picture(0.03)) == 0)
         #expect(picture(0.09).colour(from: picture(0.4)) == 1 && picture(0.4).colour(from: picture(0.09)) == 1)
         #expect(abs(picture(0.06).colour(from: picture(0.4)) - 0.5) < 1e-5)
-        #expect(try bright.chroma == 0 && bright.moved(towards: picture(0.4), by: 0.1).chroma == picture(0.4).chroma)
+        #expect(try bright.chroma.picture == 0 && bright.moved(towards: picture(0.4), by: 0.1).chroma == picture(0.4).chroma)
     }
 
     private func lamp(_ red: Float, _ green: Float, _ blue: Float) -> Brightness {

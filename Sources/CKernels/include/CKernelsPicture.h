@@ -71,7 +71,7 @@ void ssat_keep_crop(const uint8_t *crop, uint8_t *previous_crop, float *mean);
 
 /// Means, 0 to 1, of the tenth of the pixels of a crop that has the largest values, of every second pixel of every second row: of R', G', B' and luma, each
 /// for itself, of the whole crop; of the classes whose `groups` have bit 0; of those with bit 1; and of the chroma (the largest of R'G'B' less the smallest)
-/// of the whole. 0 of nothing. `rgb` 256x256x3, `classes` 256x256; `brightest`: 13 values.
+/// of the whole, and of the classes with bit 0. 0 of nothing. `rgb` 256x256x3, `classes` 256x256; `brightest`: 14 values.
 void ssat_measure_brightness(const uint8_t *rgb, const uint8_t *classes, const uint8_t groups[16], float *brightest);
 
 /// Makes everything unrecognizable: the picture is replaced by a smooth surface through the means of cells x cells blocks

@@ -38,11 +38,11 @@ extension Brightness {
     /// - Parameters:
     ///   - crop: 256x256x3 R'G'B' bytes, of which every second pixel of every second row is looked at.
     ///   - classes: 256x256 `FaceClass` values.
-    /// - Returns: and the mean chroma (the largest of R'G'B' less the smallest, 0...1) of the most colourful tenth of the crop.
-    static func measure(crop: UnsafePointer<UInt8>, classes: UnsafePointer<UInt8>) -> (brightness: Brightness, chroma: Float) {
+    /// - Returns: and the mean chroma (the largest of R'G'B' less the smallest, 0...1) of the most colourful tenth of the crop, and of skin, nose and eyes.
+    static func measure(crop: UnsafePointer<UInt8>, classes: UnsafePointer<UInt8>) -> (brightness: Brightness, chroma: (picture: Float, face: Float)) {
         var means = (SIMD4<Float>(), SIMD4<Float>(), SIMD4<Float>(), SIMD4<Float>())
         withUnsafeMutableBytes(of: &means) { ssat_measure_brightness(crop, classes, groups, $0.bindMemory(to: Float.self).baseAddress!) }
-        return (Brightness(face: means.1, eyesAndMouth: means.2, picture: means.0), means.3.x)
+        return (Brightness(face: means.1, eyesAndMouth: means.2, picture: means.0), (means.3.x, means.3.y))
     }
 
     /// Of each class: bit 0, skin, nose and eyes; bit 1, eyes and mouth.

@@ -17,13 +17,13 @@ package struct Complexion: Sendable, Equatable {
         return middle + byHeight * y + byHeightSquared * (y * y) + bySideSquared * (x * x)
     }
 
-    /// In a light that has this share of its red, green and blue.
-    func under(_ light: SIMD3<Float>) -> Complexion {
+    /// As it is where colours become others; black must stay black.
+    func through(_ become: (SIMD3<Float>) -> SIMD3<Float>) -> Complexion {
         var result = self
-        result.middle = (middle + 1) * light - 1
-        result.byHeight *= light
-        result.byHeightSquared *= light
-        result.bySideSquared *= light
+        result.middle = become(middle + 1) - 1
+        result.byHeight = become(byHeight)
+        result.byHeightSquared = become(byHeightSquared)
+        result.bySideSquared = become(bySideSquared)
         return result
     }
 

@@ -8,20 +8,16 @@ package struct FaceColours: Sendable, Equatable {
     package var lipsShown: Float
     /// How bright its light may be.
     package var brightness: Brightness
-    /// How colourful the picture is, however bright: mean chroma (the largest of R'G'B' less the smallest) of the crop's most colourful tenth over mean
-    /// luma of its brightest.
-    package var chroma: Float
+    package var chroma: Chroma
 
-    package init(skin: SIMD3<Float> = .zero, lips: SIMD3<Float> = .zero, lipsShown: Float = 0, brightness: Brightness = Brightness(), chroma: Float = 1) {
+    package init(skin: SIMD3<Float> = .zero, lips: SIMD3<Float> = .zero, lipsShown: Float = 0, brightness: Brightness = Brightness(), chroma: Chroma = .usual) {
         (self.skin, self.lips, self.lipsShown, self.brightness, self.chroma) = (skin, lips, lipsShown, brightness, chroma)
     }
 
-    /// Fewer pixels of the crop than this are no lips.
-    private static let fewestLipPixels = 60
+    /// Fewer pixels of the crop than this are no lips; and fewer than that, of the 800 that there are mostly, tell nothing of what a reference wears.
+    package static let fewestLipPixels = 60, fewestOfReference = 150
     /// Faces differ by as much in the same light.
     private static let sameLight: Float = 1.3
-    /// A black-and-white picture has at most this chroma, be it from coding or a scanner; one in colour at least that, even where its colours are pale.
-    private static let greyChroma: Float = 0.035, fullChroma: Float = 0.085
 
     /// Luma of the skin, 0...1.
     var skinLuma: Float { (Self.luma(skin) + 1) / 2 }
@@ -34,16 +30,26 @@ package struct FaceColours: Sendable, Equatable {
     ///   - crop: 256x256x3 bytes.
     ///   - average: 64x64x3, the means of the crop's 4x4 blocks in [-1, 1].
     ///   - classes: 256x256 `FaceClass` values.
-    static func measure(crop: UnsafePointer<UInt8>, average: [Float], classes: UnsafePointer<UInt8>) -> FaceColours {
+    static func measure(
+        crop: UnsafePointer<UInt8>, average: [Float], classes: UnsafePointer<UInt8>, fewestLipPixels: Int = fewestLipPixels
+    ) -> FaceColours {
         var sum = SIMD3<Int>(repeating: 0), count = 0
         FaceClass.forEachLip(in: classes) { i in
             sum &+= SIMD3(Int(crop[i * 3]), Int(crop[i * 3 + 1]), Int(crop[i * 3 + 2]))
             count += 1
         }
         let (brightness, chroma) = Brightness.measure(crop: crop, classes: classes)
-        var colours = FaceColours(skin: skinColour(average, classes), brightness: brightness, chroma: chroma / max(brightness.picture.w, 1 / 255))
+        var colours = FaceColours(skin: skinColour(average, classes), brightness: brightness)
         if count >= fewestLipPixels { (colours.lips, colours.lipsShown) = (SIMD3<Float>(sum) / (Float(count) * 255), 1) }
+        let luma = max(colours.skinLuma, 1 / 255)
+        colours.chroma = Chroma(picture: chroma.picture / max(brightness.picture.w, 1 / 255), face: chroma.face / (luma * (1.05 - luma)), lips: colours.lipsApart)
         return colours
+    }
+
+    /// Chroma of how lips differ from skin as bright as they are, over luma of the skin; 0 where none show.
+    private var lipsApart: Float {
+        let luma = max(skinLuma, 1 / 255), apart = lips - (skin + 1) / 2 * (lipsLuma / luma)
+        return lipsShown > 0 ? (apart.max() - apart.min()) / luma : 0
     }
 
     /// How much of their brightness the lips of `other` have in the light of this face, at most 1. They are darker where nothing here says that this face
@@ -58,13 +64,9 @@ package struct FaceColours: Sendable, Equatable {
 
     /// How much of the colour of makeup from `other` this face takes, 0...1: a black-and-white picture has none to give, and shows none; light and dark
     /// come along all the same (docs/decisions/0052).
-    package func colour(from other: FaceColours) -> Float { min(colourShare, other.colourShare) }
+    package func colour(from other: FaceColours) -> Float { min(chroma.colourShare, other.chroma.colourShare) }
 
-    /// 0 for black and white, 1 for colour.
-    var colourShare: Float { min(max((chroma - Self.greyChroma) / (Self.fullChroma - Self.greyChroma), 0), 1) }
-
-    /// A step of `share` (0...1) towards `other`: what is measured anew every frame must not tremble. Chroma is taken as it is: a clip turns black
-    /// and white from one frame to the next.
+    /// A step of `share` (0...1) towards `other`: what is measured anew every frame must not tremble.
     package func moved(towards other: FaceColours, by share: Float) -> FaceColours {
         // Lips that were not seen have no colour to go on from.
         let colour = other.lipsShown == 0 ? lips : lipsShown == 0 ? other.lips : lips + (other.lips - lips) * share
@@ -72,7 +74,7 @@ package struct FaceColours: Sendable, Equatable {
         let dimmed = SIMD4(left, min((Self.luma(movedSkin) + 1) / max(Self.luma(skin) + 1, 0.01), 1))
         return FaceColours(
             skin: movedSkin, lips: colour, lipsShown: lipsShown + (other.lipsShown - lipsShown) * share,
-            brightness: brightness.moved(towards: other.brightness, by: share, dimmed: dimmed), chroma: other.chroma)
+            brightness: brightness.moved(towards: other.brightness, by: share, dimmed: dimmed), chroma: chroma.moved(towards: other.chroma, by: share))
     }
 
     /// Mean colour of skin and nose, each 64x64 cell weighted by its share of skin.

@@ -25,9 +25,9 @@ package final class ChangeAssembler {
     private var paint = [Float](repeating: 0, count: 128 * 128 * 4)
     private var wide = [Float](repeating: 0, count: Int(SSAT_ASSEMBLE_SCRATCH))
     private var regions = ssat_regions()
-    /// The reference in the light of this face, where that is another: its paint, as `PaintTexture` has it and as the kernels do, and its colours in
-    /// every cell, 64x64x3.
-    private var litValues = [Float](), litTexture = [Float](), litColours = [Float]()
+    /// The reference as it is in pictures like this one, where those are others than its own: its paint, as `PaintTexture` has it and as the kernels do, and its
+    /// colours in every cell, 64x64x3.
+    private var gradedValues = [Float](), gradedTexture = [Float](), gradedColours = [Float]()
 
     /// Share of the lips' mean colour, as seen, in the colour of their paint: what is seen is surer than what is believed.
     private static let seenLipColour: Float = 0.2
@@ -59,7 +59,9 @@ package final class ChangeAssembler {
         markLips(classes)
     }
 
-    package func faceColours(classes: UnsafePointer<UInt8>) -> FaceColours { FaceColours.measure(crop: crop, average: average, classes: classes) }
+    package func faceColours(classes: UnsafePointer<UInt8>, fewestLipPixels: Int = FaceColours.fewestLipPixels) -> FaceColours {
+        FaceColours.measure(crop: crop, average: average, classes: classes, fewestLipPixels: fewestLipPixels)
+    }
 
     /// A pixel wider than the parsing has them, softened: it finds them a little too narrow, and a bare rim shows more than one painted over.
     private func markLips(_ classes: UnsafePointer<UInt8>) {
@@ -94,40 +96,42 @@ package final class ChangeAssembler {
     ///   - eyes: rows in which the residual counts.
     ///   - forDecoder: whether the decoder is to read them; `assemble` needs less.
     package func lay(_ look: Look, on own: FaceColours, warped: [Float], uv: [SIMD2<Float>], eyes: EyeRows, forDecoder: Bool = true) {
-        let light = light(of: own, against: look), isSame = light == SIMD3(repeating: 1)
-        if !isSame { relight(look, warped, light) }
-        PaintTexture.lay(isSame ? look.paintTexture : litTexture, on: uv, &paint)
-        let skin = (look.colours.skin + 1) * light - 1, tone = skin - own.skin, grain = lipGrain(own)
-        let lips = Self.lipPaint(of: look, on: own, light: light, grain: grain)
+        let grade = grade(of: own, against: look), isSame = grade == .usual
+        if !isSame { regrade(look, warped, grade) }
+        PaintTexture.lay(isSame ? look.paintTexture : gradedTexture, on: uv, &paint)
+        let skin = grade(look.colours.skin + 1) - 1, tone = skin - own.skin, grain = lipGrain(own)
+        let lips = Self.lipPaint(of: look, on: own, grade: grade, grain: grain)
         regions = ssat_regions(
             tone: (tone.x, tone.y, tone.z), lip_paint: (lips.x, lips.y, lips.z, lips.w), lip_grain: grain, skin_luma: own.skinLuma,
             eyes_top: eyes.top, eyes_bottom: eyes.bottom)
         scratch.withUnsafeMutableBufferPointer {
             ssat_colour_maps(
-                average, isSame ? warped : litColours, paint, self.skin, lipsShare, around, &regions, &colourMaps, forDecoder ? $0.baseAddress : nil)
+                average, isSame ? warped : gradedColours, paint, self.skin, lipsShare, around, &regions, &colourMaps, forDecoder ? $0.baseAddress : nil)
         }
     }
 
-    /// By how much the red, green and blue of a look's makeup change in the light of a face.
-    package func light(of own: FaceColours, against look: Look) -> SIMD3<Float> {
-        lightEstimator.light(of: own.brightness, against: look.colours.brightness)
+    /// What a look's makeup is like in the picture of a face, against that of the reference.
+    package func grade(of own: FaceColours, against look: Look) -> Grade {
+        let reference = look.colours
+        return Grade(light: lightEstimator.light(of: own.brightness, against: reference.brightness), colour: own.chroma.share(against: reference.chroma))
     }
 
-    private func relight(_ look: Look, _ warped: [Float], _ light: SIMD3<Float>) {
-        if litValues.count != look.paint.values.count { (litValues, litTexture, litColours) = (look.paint.values, look.paintTexture, warped) }
-        litValues.withUnsafeMutableBufferPointer { lit in
+    private func regrade(_ look: Look, _ warped: [Float], _ grade: Grade) {
+        if gradedValues.count != look.paint.values.count { (gradedValues, gradedTexture, gradedColours) = (look.paint.values, look.paintTexture, warped) }
+        gradedValues.withUnsafeMutableBufferPointer { graded in
             look.paint.values.withUnsafeBufferPointer { paint in
-                for i in stride(from: 0, to: lit.count, by: 4) {
-                    lit[i] = paint[i]
-                    for c in 0..<3 { lit[i + 1 + c] = paint[i + 1 + c] * light[c] }
+                for i in stride(from: 0, to: graded.count, by: 4) {
+                    let colour = grade(SIMD3(paint[i + 1], paint[i + 2], paint[i + 3]))
+                    (graded[i], graded[i + 1], graded[i + 2], graded[i + 3]) = (paint[i], colour.x, colour.y, colour.z)
                 }
             }
         }
-        ssat_paint_texture(litValues, Int32(litValues.count / 4), &litTexture)
-        litColours.withUnsafeMutableBufferPointer { lit in
+        ssat_paint_texture(gradedValues, Int32(gradedValues.count / 4), &gradedTexture)
+        gradedColours.withUnsafeMutableBufferPointer { graded in
             warped.withUnsafeBufferPointer { warped in
-                for i in stride(from: 0, to: lit.count, by: 3) {
-                    for c in 0..<3 { lit[i + c] = (warped[i + c] + 1) * light[c] - 1 }
+                for i in stride(from: 0, to: graded.count, by: 3) {
+                    let colour = grade(SIMD3(warped[i], warped[i + 1], warped[i + 2]) + 1) - 1
+                    (graded[i], graded[i + 1], graded[i + 2]) = (colour.x, colour.y, colour.z)
                 }
             }
         }
@@ -155,9 +159,9 @@ package final class ChangeAssembler {
     /// Opacity and paint of the look's lips for those of `own`. Where little of the reference's lips is known to be paint, all of their colour comes
     /// along as a shift, whatever the light on these lips takes of it: a photographed look is the whole lip. Where paint is known, what it does not
     /// hide is the reference's own lips, and less of them comes along (docs/decisions/0047).
-    private static func lipPaint(of look: Look, on own: FaceColours, light: SIMD3<Float>, grain: Float) -> SIMD4<Float> {
-        let level = pointwiseMin(light, SIMD3(repeating: own.light(onLipsOf: look.colours))), seen = look.colours.lips * level
-        let opacity = look.lipPaint.x, believed = SIMD3(look.lipPaint.y, look.lipPaint.z, look.lipPaint.w) * level
+    private static func lipPaint(of look: Look, on own: FaceColours, grade: Grade, grain: Float) -> SIMD4<Float> {
+        let lit = Grade(light: pointwiseMin(grade.light, SIMD3(repeating: own.light(onLipsOf: look.colours))), colour: grade.colour)
+        let seen = lit(look.colours.lips), opacity = look.lipPaint.x, believed = lit(SIMD3(look.lipPaint.y, look.lipPaint.z, look.lipPaint.w))
         let colour = believed + seenLipColour * (opacity * seen - believed), taken = 1 + ssat_lip_grain * (grain - 1)
         let shift = (1 - opacity) * (1 - opacity) * (seen - own.lips)
         let paint = colour * max(leastLipLight / taken, 1) + shift / taken

@@ -29,7 +29,7 @@ public final class Look: @unchecked Sendable {
     /// Keys and values as the kernels of this process want them.
     let packed: Arena
 
-    static let format = formatName + "9"
+    static let format = formatName + "10"
     private static let formatName = "ssat-live look "
 
     package init(
@@ -88,7 +88,7 @@ public final class Look: @unchecked Sendable {
         // The fourth number is 1 where the reference shows lips.
         let lipColour = try file.floats(named: "lip_colour", shape: [4])
         let brightness = try file.floats(named: "brightness", shape: Brightness.shape)
-        let chroma = try file.floats(named: "chroma", shape: [1])
+        let chroma = try file.floats(named: "chroma", shape: [Chroma.valueCount])
         let complexion = try file.floats(named: "complexion", shape: [Complexion.valueCount])
         let lidsShown = try file.floats(named: "lids_shown", shape: [1])
         let channels = SymmetricCorrespondence.channels
@@ -98,7 +98,7 @@ public final class Look: @unchecked Sendable {
         else { throw LookError.notALook(path) }
         let colours = FaceColours(
             skin: SIMD3(skin[0], skin[1], skin[2]), lips: SIMD3(lipColour[0], lipColour[1], lipColour[2]), lipsShown: lipColour[3] == 1 ? 1 : 0,
-            brightness: Brightness(values: brightness), chroma: chroma[0])
+            brightness: Brightness(values: brightness), chroma: Chroma(values: chroma))
         self.init(
             keys: keys, values: values, colours: colours, complexion: Complexion(values: complexion), paint: PaintTexture(values: paint),
             lipPaint: SIMD4(lips[0], lips[1], lips[2], lips[3]), lidsShown: lidsShown[0])
@@ -115,7 +115,7 @@ public final class Look: @unchecked Sendable {
         writer.add("complexion", shape: [Complexion.valueCount], floats: complexion.values)
         writer.add("lip_colour", shape: [4], floats: [colours.lips.x, colours.lips.y, colours.lips.z, colours.lipsShown])
         writer.add("brightness", shape: Brightness.shape, floats: colours.brightness.values)
-        writer.add("chroma", shape: [1], floats: [colours.chroma])
+        writer.add("chroma", shape: [Chroma.valueCount], floats: colours.chroma.listed)
         writer.add("skin_paint", shape: [paint.values.count / 4, 4], floats: paint.values)
         writer.add("lip_paint", shape: [4], floats: (0..<4).map { lipPaint[$0] })
         writer.add("lids_shown", shape: [1], floats: [lidsShown])
@@ -144,9 +144,11 @@ extension Look {
     /// Number of reference positions that the correspondence may choose from.
     public var positionCount: Int { count }
     /// Whether its photo was black and white, or close to it: then its makeup is light and dark without colour.
-    public var isBlackAndWhite: Bool { colours.colourShare < 0.5 }
+    public var isBlackAndWhite: Bool { colours.chroma.colourShare < 0.5 }
     /// Whether glasses or hair hide its eyes, so that no makeup is taken from there.
     public var hidesItsEyes: Bool { lidsShown < 0.5 }
+    /// Whether a mask, a hand or the picture's edge hides its lips, so that no makeup is taken from there.
+    public var hidesItsLips: Bool { colours.lipsShown == 0 }
     /// Mean skin colour as #RRGGBB.
     public var skinHex: String {
         let bytes = (0..<3).map { Int(max(0, min(255, ((colours.skin[$0] + 1) * 127.5).rounded()))) }

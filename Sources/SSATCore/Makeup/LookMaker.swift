@@ -39,11 +39,11 @@ public final class LookMaker: @unchecked Sendable {
         guard clear.count == 1 else { throw LookError.severalFaces(path, clear.count) }
         let view = clear[0].0
         takeOffSideLight(view)
-        let light = balance(view)
+        let grade = balance(view)
         network.encode(crop: view.crop, classes: view.parsing, uv: view.uvFeatures)
         let paint = paint(of: view), known = texture.known
         return network.makeLook(
-            complexion: view.complexion?.under(1 / light), paint: (paint.skin.kept(where: known), paint.lips),
+            complexion: view.complexion?.through(grade.undone), paint: (paint.skin.kept(where: known), paint.lips),
             lidsShown: eyes.meanOverLid(of: known), uv: view.uv)
     }
 
@@ -65,16 +65,24 @@ public final class LookMaker: @unchecked Sendable {
         light.takeOff(&view.crop)
     }
 
-    /// A photo from the dark or in coloured light, as if exposed and balanced for it: makeup is told from pictures like those that the networks learned from.
-    /// - Returns: how much of the usual light it has, R'G'B'.
-    private func balance(_ view: FaceView) -> SIMD3<Float> {
-        let known = lightEstimator.light(ofReference: Brightness.measure(crop: view.crop, classes: view.parsing).brightness)
-        let light = pointwiseMax(known, SIMD3(repeating: Self.leastLight))
-        if light == .one { return light }
-        for i in view.crop.indices { view.crop[i] = UInt8(min((Float(view.crop[i]) / light[i % 3]).rounded(), 255)) }
-        return light
+    /// A photo from the dark, in coloured light or in faded colours, as if exposed, balanced and developed for it: makeup is told from pictures like those that
+    /// the networks learned from.
+    /// - Returns: what it was like.
+    private func balance(_ view: FaceView) -> Grade {
+        let colours = FaceColours.measure(crop: view.crop, average: view.average, classes: view.parsing), chroma = colours.chroma
+        let light = pointwiseMax(lightEstimator.light(ofReference: colours.brightness), SIMD3(repeating: Self.leastLight))
+        // Black and white has no colours to bring out.
+        let grade = Grade(light: light, colour: 1 - (1 - max(chroma.share(against: .usual), Self.leastColour)) * chroma.colourShare)
+        if grade == .usual { return grade }
+        view.crop.withUnsafeMutableBufferPointer { crop in
+            for i in stride(from: 0, to: crop.count, by: 3) {
+                let usual = grade.undone(SIMD3(Float(crop[i]), Float(crop[i + 1]), Float(crop[i + 2])))
+                for c in 0..<3 { crop[i + c] = UInt8(min(max(usual[c].rounded(), 0), 255)) }
+            }
+        }
+        return grade
     }
 
     /// What there is less of is noise.
-    private static let leastLight: Float = 0.08
+    private static let leastLight: Float = 0.08, leastColour: Float = 0.25
 }

@@ -157,7 +157,7 @@ package final class SSAT: @unchecked Sendable {
     ) -> Look {
         guard let (skinMap, makeupFeatures) = reference else { preconditionFailure("made for faces only") }
         precondition(isWhole, "a look needs the whole crop")
-        let face = faceColours, own = face.skin
+        let face = assembler.faceColours(classes: reduced, fewestLipPixels: FaceColours.fewestOfReference), own = face.skin
         withUnsafeBytes(of: (own.x, own.y, own.z)) {
             let colour = $0.bindMemory(to: Float.self).baseAddress!
             for cell in 0..<64 * 64 { store(colour, 3, skinMap, cell / 64, cell % 64) }
