@@ -68,11 +68,17 @@ import Testing
         #expect((0.85...1).contains(reached.x / Self.wanted.x), "\(reached)")
     }
 
-    private static let wornWays = [SIMD4<Float>(0.9, 0.81, 0.72, 0.72), .zero]
+    private static let pale = SIMD3<Float>(0.9, 0.8, 0.8)
 
-    /// Pale lips of a bright photo once glowed on a face in dim light: as dim as the light is, and not dimmer than its skin.
-    @Test(arguments: wornWays) func paleLipsDoNotOutshineADimFace(lipPaint: SIMD4<Float>) throws {
-        let pale = SIMD3<Float>(0.9, 0.8, 0.8)
+    /// Bare lips of a bright photo once shone white on a face that is darker (0.83 of luma, its skin has 0.73).
+    @Test func bareLipsDoNotOutshineTheFace() throws {
+        let reached = try luma(meanOfLips(worn(.zero, wanted: Self.pale, skin: 0.9)))
+        #expect(abs(reached - Self.skinLuma) < 0.03, "\(reached)")
+    }
+
+    /// Pale paint of a bright photo once glowed on a face in dim light: as dim as the light is, and not dimmer than its skin.
+    @Test func palePaintDoesNotOutshineADimFace() throws {
+        let pale = Self.pale, lipPaint = SIMD4<Float>(0.9, 0.81, 0.72, 0.72)
         func lips(_ brighter: Float) throws -> SIMD3<Float> { try meanOfLips(worn(lipPaint, wanted: pale, brighter: brighter, skin: 0.9)) }
         let known = try lips(0), sameLight = try lips(1.25), dim = try lips(1.34), dimmer = try lips(1.4)
         #expect(known == sameLight)

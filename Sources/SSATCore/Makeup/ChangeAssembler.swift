@@ -158,12 +158,13 @@ package final class ChangeAssembler {
 
     /// Opacity and paint of the look's lips for those of `own`. Where little of the reference's lips is known to be paint, all of their colour comes
     /// along as a shift, whatever the light on these lips takes of it: a photographed look is the whole lip. Where paint is known, what it does not
-    /// hide is the reference's own lips, and less of them comes along (docs/decisions/0047).
+    /// hide is the reference's own lips, and less of them comes along (docs/decisions/0047). They are no brighter than this face (docs/decisions/0061).
     private static func lipPaint(of look: Look, on own: FaceColours, grade: Grade, grain: Float) -> SIMD4<Float> {
         let lit = Grade(light: pointwiseMin(grade.light, SIMD3(repeating: own.light(onLipsOf: look.colours))), colour: grade.colour)
         let seen = lit(look.colours.lips), opacity = look.lipPaint.x, believed = lit(SIMD3(look.lipPaint.y, look.lipPaint.z, look.lipPaint.w))
         let colour = believed + seenLipColour * (opacity * seen - believed), taken = 1 + ssat_lip_grain * (grain - 1)
-        let shift = (1 - opacity) * (1 - opacity) * (seen - own.lips)
+        let bare = seen * min(max(own.skinLuma, own.lipsLuma) / max(FaceColours.luma(seen), 0.01), 1)
+        let shift = (1 - opacity) * (1 - opacity) * (bare - own.lips)
         let paint = colour * max(leastLipLight / taken, 1) + shift / taken
         return SIMD4(opacity, paint.x, paint.y, paint.z) * (own.lipsShown * look.colours.lipsShown)
     }
