@@ -18,6 +18,7 @@ for steps in 2 3; do # the second run resumes the first
 done
 # The shipped weights: three steps from nothing see no face that would be kept.
 run prepare_unlabelled --landmarks "$work/landmarks" --checkpoint checkpoints/face_mesh.safetensors --out "$work/unlabelled" --limit 400
+run train_face_mesh --art 0.5 --makeup "$work/unlabelled" --hands "$work/hands.npz" --prepared "$work/prepared" --landmarks "$work/landmarks" --noface "$data/noface" --out "$work/mesh" --steps 4 --batch 4
 run refiner_windows --landmarks "$work/landmarks" --prepared "$work/prepared,$work/unlabelled" --out "$work/windows" --limit 30
 run pairs --prepared "$work/prepared,$work/unlabelled" --out "$work/pairs" --shard 0 --count 12
 run pairs --prepared "$work/prepared" --out "$work/pairs" --shard 9 --count 8 --held-out
@@ -47,7 +48,9 @@ done
 for part in correspondence semantic_loss uv_features painted_pairs; do
   run train_ssat --pairs "$work/pairs" --shards 0 --out "$work/runs/without_$part" --without $part --steps 1 --batch 2 --precision float32
 done
-run train_ssat --pairs "$work/pairs" --shards 0 --out "$work/runs/two_input" --network two_input --steps 1 --batch 2 --precision float32
+for network in two_input two_input_pictures; do
+  run train_ssat --pairs "$work/pairs" --shards 0 --out "$work/runs/$network" --network $network --steps 1 --batch 2 --precision float32
+done
 run ablate --prepared "$work/prepared" --pairs "$work/pairs" --runs "$work/runs" --refiner checkpoints/mesh_refiner.safetensors --estimator checkpoints/paint_estimator.safetensors \
   --eye-estimator checkpoints/eye_paint_estimator.safetensors --count 2
 # The benchmark of other runtimes builds a frame from these modules, and nothing else runs it.

@@ -10,6 +10,7 @@ from scipy.optimize import linear_sum_assignment
 
 from . import covers
 from .alignment import frame_to_crop
+from .face_art import FaceArt
 from .face_zones import MESH
 from .painted_makeup import paint, random_makeup
 from .splits import held_out
@@ -18,7 +19,7 @@ SIZE, UNKNOWN = 256, 255
 # Label classes of the data to: background, skin, nose, eyes, brows, ears and neck, hair and hat, upper lip, lower lip, inner mouth, cover.
 CLASSES = np.array([0, 1, 2, 10, 3, 3, 4, 4, 5, 5, 9, 7, 8, 6, 6, 5, 5, 5, 0], np.uint8)
 GLASSES = 3
-PAINTED_SHARE = 0.4  # of the labelled faces: paint is no cover, however green the lips. No face art: its flat shapes are what covers are drawn as
+PAINTED_SHARE = 0.4  # of the labelled faces: paint is no cover, however green the lips
 
 
 def crop(picture, matrix):
@@ -81,10 +82,11 @@ def mirrored(picture, parsing, landmarks, opposite):
 class PreparedFaces:
     """Crops with human parsing labels (`ssat_training.prepare`)."""
 
-    def __init__(self, folder, validation, hands=()):
-        """`hands`: cut-outs (`ssat_training.hands`) to be laid over faces, if any."""
+    def __init__(self, folder, validation, hands=(), makeup=None, art=0.0):
+        """`hands`: cut-outs (`ssat_training.hands`) to be laid over faces, if any; `art`: the share of the painted faces that are painted all over, some as those of
+        `makeup` are, the prepared makeup packs."""
         load = lambda name: np.load(f"{folder}/{name}.npy", mmap_mode="r")
-        self.hands = hands
+        self.hands, self.art, self.art_share = hands, FaceArt(makeup, validation), art
         self.pictures, self.parsing, self.uv, self.landmarks = (load(name) for name in ("pictures", "parsing", "uv", "landmarks"))
         self.ids = np.array([i for i, n in enumerate(load("names")) if held_out(n) == validation])
         self.opposite = opposites()
@@ -96,7 +98,7 @@ class PreparedFaces:
         matrix = np.array([[1, 0, SIZE / 2 - border], [0, 1, SIZE / 2 - border]], np.float64)
         if random is not None:
             matrix = jitter(matrix, random, *misplacement(random))
-        picture = self.made_up(index, random) if random is not None and random.random() < PAINTED_SHARE else self.pictures[index]
+        picture = self.pictures[index] if random is None else self.made_up(index, random)
         picture, parsing = crop(picture, matrix), cv2.warpAffine(self.parsing[index], matrix, (SIZE, SIZE), flags=cv2.INTER_NEAREST)
         parsing = CLASSES[parsing]
         landmarks = self.landmarks[index, :, :2] @ matrix[:, :2].T + matrix[:, 2]
@@ -108,8 +110,12 @@ class PreparedFaces:
         return picture, parsing, landmarks, 1.0, None
 
     def made_up(self, index, random):
+        """Some of them are."""
+        if random.random() >= PAINTED_SHARE:
+            return self.pictures[index]
+        look = self.art.look(random) if random.random() < self.art_share else random_makeup(random, art=False)
         picture, uv = self.pictures[index].astype(np.float32) / 255, self.uv[index].astype(np.float32)
-        return np.round(paint(picture, self.parsing[index], uv, random_makeup(random, art=False)) * 255).astype(np.uint8)
+        return np.round(paint(picture, self.parsing[index], uv, look) * 255).astype(np.uint8)
 
     def dress(self, index, picture, parsing, landmarks, random):
         """Puts glasses on some who wear none, then at times something before the face."""
@@ -122,6 +128,8 @@ class PreparedFaces:
             covers.hand(picture, parsing, self.hands, random)
         elif put < 0.4:
             covers.fingers(picture, parsing, random)
+        elif put < 0.46:
+            covers.face_mask(picture, parsing, landmarks, random)
 
     def random(self, random):
         pool = self.with_glasses if len(self.with_glasses) and random.random() < 0.12 else self.ids

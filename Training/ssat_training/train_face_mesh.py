@@ -33,7 +33,7 @@ class Source:
 
     def __init__(self, o, validation):
         hands = np.load(o.hands)["hands"] if o.hands else ()
-        self.prepared, self.faces = PreparedFaces(o.prepared, validation, hands), Faces(o.landmarks, validation)
+        self.prepared, self.faces = PreparedFaces(o.prepared, validation, hands, o.makeup, o.art), Faces(o.landmarks, validation)
         self.backgrounds = [b for b in sorted(glob.glob(f"{o.noface}/*")) if held_out(b) == validation]
 
     def batch(self, count, random):
@@ -141,6 +141,8 @@ def main():
     for name in ("prepared", "landmarks", "noface", "out"):
         p.add_argument(f"--{name}", required=True)
     p.add_argument("--hands", help="what ssat_training.hands wrote; without it, hands are only drawn")
+    p.add_argument("--art", type=float, default=0.0, help="share of the painted faces that are painted all over; tried, and not in the weights that ship (docs/quality.md)")
+    p.add_argument("--makeup", help="what ssat_training.prepare_unlabelled wrote of the makeup packs, for --art; without it, such faces are only drawn")
     p.add_argument("--steps", type=int, default=4000)
     p.add_argument("--hours", type=float, default=1e9, help="end, with the learning rate run down, after this much running time")
     p.add_argument("--batch", type=int, default=16)
