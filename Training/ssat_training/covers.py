@@ -20,6 +20,11 @@ FRACTION = 4  # bits of a pixel's fraction in OpenCV's polygons
 POSITION = np.load(MESH)["position"][:468]  # without the irises; the outer corners of the eyes are 1 apart, about 90 mm
 
 
+def fixed(points):
+    """As OpenCV's polygons want them, with `FRACTION`."""
+    return np.round(np.asarray(points) * 2**FRACTION).astype(np.int32)
+
+
 def anything(picture, parsing, random):
     """A flat shape, or a piece of the picture itself."""
     size = picture.shape[0]
@@ -134,7 +139,7 @@ def glasses(picture, parsing, landmarks, random):
 
     def draw(mask, points, closed, wide):
         there = np.hstack([points, np.ones((len(points), 1))]) @ to_crop
-        there = np.round(there * 2**FRACTION).astype(np.int32)
+        there = fixed(there)
         pixels = max(1, int(round(wide * np.linalg.norm(to_crop[0]))))
         if closed and wide == 0:
             cv2.fillPoly(mask, [there], 255, cv2.LINE_AA, FRACTION)
@@ -188,7 +193,6 @@ def face_mask(picture, parsing, landmarks, random):
     if random.random() < 0.2:  # a scarf
         jaw += down * random.uniform(0.2, 0.7)
     cloth = np.zeros((size, size), np.uint8)
-    fixed = lambda p: np.round(p * 2**FRACTION).astype(np.int32)
     cv2.fillPoly(cloth, [fixed(np.vstack([jaw, rim]))], 255, cv2.LINE_AA, FRACTION)
     for k in (0, len(JAW) - 1):
         for end in (jaw[4 if k == 0 else -5], jaw[k]):

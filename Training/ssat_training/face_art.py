@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from .covers import FRACTION, fixed
 from .face_zones import EYE_WIDTH, LEFT_EYE, RIGHT_EYE, SIZE, centre
 from .painted_makeup import LIPS, SKIN, Layer, blurred, hsv, random_makeup
 from .pseudo_pairs import unroll
@@ -16,7 +17,6 @@ from .splits import held_out
 PHOTOGRAPHED_SHARE = 0.4  # of the looks
 PACKS = ("/makeup/references/", "/makeup/shmt/")
 COVER = 3  # label class: on these photos nearly all of it is paint that was taken for a cover
-FRACTION = 4  # bits of a texel's fraction in OpenCV's polygons
 
 
 class FaceArt:
@@ -59,10 +59,6 @@ def drawn(random):
 
 def canvas():
     return np.zeros((SIZE, SIZE), np.uint8)
-
-
-def fixed(points):
-    return np.round(np.asarray(points) * 2**FRACTION).astype(np.int32)
 
 
 def somewhere(random):

@@ -16,6 +16,8 @@ package struct FaceColours: Sendable, Equatable {
 
     /// Fewer pixels of the crop than this are no lips; and fewer than that, of the 800 that there are mostly, tell nothing of what a reference wears.
     package static let fewestLipPixels = 60, fewestOfReference = 150
+    /// A little over what skin's luma may be: the chroma that skin has room for is its distance from here.
+    private static let white: Float = 1.05
     /// Faces differ by as much in the same light.
     private static let sameLight: Float = 1.3
 
@@ -42,7 +44,7 @@ package struct FaceColours: Sendable, Equatable {
         var colours = FaceColours(skin: skinColour(average, classes), brightness: brightness)
         if count >= fewestLipPixels { (colours.lips, colours.lipsShown) = (SIMD3<Float>(sum) / (Float(count) * 255), 1) }
         let luma = max(colours.skinLuma, 1 / 255)
-        colours.chroma = Chroma(picture: chroma.picture / max(brightness.picture.w, 1 / 255), face: chroma.face / (luma * (1.05 - luma)), lips: colours.lipsApart)
+        colours.chroma = Chroma(picture: chroma.picture / max(brightness.picture.w, 1 / 255), face: chroma.face / (luma * (white - luma)), lips: colours.lipsApart)
         return colours
     }
 

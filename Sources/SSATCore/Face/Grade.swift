@@ -13,7 +13,7 @@ package struct Grade: Sendable, Equatable {
     package func callAsFunction(_ c: SIMD3<Float>) -> SIMD3<Float> { Self.spread(c, by: colour) * light }
 
     /// What a colour of the picture is as usual.
-    func undone(_ c: SIMD3<Float>) -> SIMD3<Float> { Self.spread(c / light, by: 1 / colour) }
+    package func undone(_ c: SIMD3<Float>) -> SIMD3<Float> { Self.spread(c / light, by: 1 / colour) }
 
     private static func spread(_ c: SIMD3<Float>, by factor: Float) -> SIMD3<Float> {
         let luma = FaceColours.luma(c)
