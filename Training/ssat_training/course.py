@@ -19,6 +19,15 @@ def threads_available(wanted=0):
     return 1 if running > torch.get_num_threads() + 1 else 2
 
 
+def add_options(parser, steps, batch, rate, hours=1e9, batch_of=None, threads=0, threads_of="0: two, or one while something else runs"):
+    """The options of a course and how large its steps are, with what they are where none are given; `batch_of`, `threads_of`: what these count."""
+    parser.add_argument("--steps", type=int, default=steps)
+    parser.add_argument("--hours", type=float, default=hours, help="end, with the learning rate run down, after this much running time")
+    parser.add_argument("--batch", type=int, default=batch, help=batch_of)
+    parser.add_argument("--rate", type=float, default=rate)
+    parser.add_argument("--threads", type=int, default=threads, help=threads_of)
+
+
 class Course:
     def __init__(self, options, optimizer, state=None, warmup=100, least=1e-6):
         """`options`: steps, hours, rate, threads. `state`: of the checkpoint that is resumed, if any. The rate rises over `warmup` steps, then falls along

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from .checkpoint import keep_up, resumed, save, weights
-from .course import Course, LossLog
+from .course import Course, LossLog, add_options
 from .eye_texture import as_window
 from .face_zones import RIGHT_EYE
 from .networks.eye_paint_estimator import EyePaintEstimator, inputs, paint
@@ -90,11 +90,7 @@ def main():
     p.add_argument("--eyes", required=True)
     p.add_argument("--out", required=True)
     p.add_argument("--warm-start", help="weights to begin with, a last.pt or checkpoints/eye_paint_estimator.safetensors")
-    p.add_argument("--steps", type=int, default=10**9)
-    p.add_argument("--hours", type=float, default=0.5, help="end, with the learning rate run down, after this much running time")
-    p.add_argument("--batch", type=int, default=64)
-    p.add_argument("--rate", type=float, default=2e-3)
-    p.add_argument("--threads", type=int, default=0, help="0: two, or one while something else runs")
+    add_options(p, steps=10**9, batch=64, rate=2e-3, hours=0.5)
     p.add_argument("--precision", choices=("float32", "bfloat16"), default="bfloat16")
     o = p.parse_args()
     out = Path(o.out)

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 
 from . import covers
 from .checkpoint import keep_up, resumed, save, weights
-from .course import Course, LossLog
+from .course import Course, LossLog, add_options
 from .face_zones import LIPS_OUTER
 from .networks.face_detector import SIZE, STRIDES, FaceDetector, decode, iou
 from .splits import held_out
@@ -240,11 +240,7 @@ def main():
     p.add_argument("--out", required=True)
     p.add_argument("--hands", help="what ssat_training.hands wrote; without it, only fingers, masks and glasses cover faces")
     p.add_argument("--warm-start", help="a checkpoint of this script")
-    p.add_argument("--steps", type=int, default=3000)
-    p.add_argument("--hours", type=float, default=1e9, help="end, with the learning rate run down, after this much running time")
-    p.add_argument("--batch", type=int, default=16)
-    p.add_argument("--rate", type=float, default=2e-3)
-    p.add_argument("--threads", type=int, default=1, help="beside the process that makes the pictures; 0: by what else runs")
+    add_options(p, steps=3000, batch=16, rate=2e-3, threads=1, threads_of="beside the process that makes the pictures; 0: by what else runs")
     o = p.parse_args()
     out = Path(o.out)
     out.mkdir(parents=True, exist_ok=True)

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 
 from .checkpoint import keep_up, resumed, save, weights
-from .course import Course, threads_available
+from .course import Course, add_options, threads_available
 from .face_mesh_data import SIZE, UNKNOWN, PreparedFaces, no_face, two_views
 from .networks.face_mesh import CLASSES, FaceMesh, from_notebook
 from .splits import held_out
@@ -143,12 +143,8 @@ def main():
     p.add_argument("--hands", help="what ssat_training.hands wrote; without it, hands are only drawn")
     p.add_argument("--art", type=float, default=0.0, help="share of the painted faces that are painted all over; tried, and not in the weights that ship (docs/quality.md)")
     p.add_argument("--makeup", help="what ssat_training.prepare_unlabelled wrote of the makeup packs, for --art; without it, such faces are only drawn")
-    p.add_argument("--steps", type=int, default=4000)
-    p.add_argument("--hours", type=float, default=1e9, help="end, with the learning rate run down, after this much running time")
-    p.add_argument("--batch", type=int, default=16)
-    p.add_argument("--rate", type=float, default=2e-3)
+    add_options(p, steps=4000, batch=16, rate=2e-3)
     p.add_argument("--warm-start", help="a checkpoint of this script or of the lab notebook")
-    p.add_argument("--threads", type=int, default=0, help="0: two, or one while something else runs")
     p.add_argument("--precision", choices=("auto", "float32", "bfloat16"), default="auto", help="auto: the faster on this machine, by a few steps of each")
     o = p.parse_args()
     out = Path(o.out)

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 
 from .brightness import measure
 from .checkpoint import keep_up, resumed, save
-from .course import Course, LossLog
+from .course import Course, LossLog, add_options
 from .networks.light_estimator import LightEstimator
 from .painted_makeup import paint, random_makeup
 from .pairs import Faces
@@ -94,11 +94,7 @@ def main():
     p.add_argument("--prepared", required=True)
     p.add_argument("--out", required=True)
     p.add_argument("--versions", type=int, default=10, help="of every picture, each in a light of its own")
-    p.add_argument("--steps", type=int, default=6000)
-    p.add_argument("--hours", type=float, default=100)
-    p.add_argument("--batch", type=int, default=1024)
-    p.add_argument("--rate", type=float, default=3e-3)
-    p.add_argument("--threads", type=int, default=0, help="0: two, or one while something else runs")
+    add_options(p, steps=6000, batch=1024, rate=3e-3, hours=100)
     o = p.parse_args()
     out = Path(o.out)
     out.mkdir(parents=True, exist_ok=True)

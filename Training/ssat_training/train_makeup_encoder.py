@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 
 from .checkpoint import resumed, save, weights
-from .course import Course
+from .course import Course, add_options
 from .losses.paint import of_the_lips, paint_change, paint_loss
 from .networks.ssat_live import OPACITY, PAINT, SSATLive, from_notebook, widen
 from .train_ssat import SEEN_SHARE, Pairs, mirrored, zones
@@ -67,12 +67,8 @@ def main():
     arguments.add_argument("--shards", default="0,1")
     arguments.add_argument("--validation-shard", default="9")
     arguments.add_argument("--out", required=True)
-    arguments.add_argument("--steps", type=int, default=3000)
-    arguments.add_argument("--hours", type=float, default=1e9, help="end, with the learning rate run down, after this much running time")
-    arguments.add_argument("--batch", type=int, default=8, help="pairs; twice as many pictures")
-    arguments.add_argument("--rate", type=float, default=2e-3)
+    add_options(arguments, steps=3000, batch=8, rate=2e-3, batch_of="pairs; twice as many pictures")
     arguments.add_argument("--warm-start", required=True)
-    arguments.add_argument("--threads", type=int, default=0, help="0: two, or one while something else runs")
     arguments.add_argument("--precision", choices=("float32", "bfloat16"), default="bfloat16")
     o = arguments.parse_args()
     out = Path(o.out)

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from .checkpoint import keep_up, resumed, save, weights
-from .course import Course, LossLog
+from .course import Course, LossLog, add_options
 from .face_mesh_data import PreparedFaces, relight
 from .face_zones import LIPS_OUTER
 from .networks.mesh_refiner import REGIONS, MeshRefiner
@@ -91,11 +91,7 @@ def main():
     for name in ("windows", "prepared", "mesh", "out"):
         p.add_argument(f"--{name}", required=True)
     p.add_argument("--warm-start", help="weights to begin with, a last.pt or checkpoints/mesh_refiner.safetensors")
-    p.add_argument("--steps", type=int, default=10**9)
-    p.add_argument("--hours", type=float, default=0.5, help="end, with the learning rate run down, after this much running time")
-    p.add_argument("--batch", type=int, default=64, help="windows of each region")
-    p.add_argument("--rate", type=float, default=2e-3)
-    p.add_argument("--threads", type=int, default=0, help="0: two, or one while something else runs")
+    add_options(p, steps=10**9, batch=64, rate=2e-3, hours=0.5, batch_of="windows of each region")
     p.add_argument("--precision", choices=("float32", "bfloat16"), default="bfloat16")
     o = p.parse_args()
     out = Path(o.out)

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 
 from .checkpoint import resumed, save, weights
-from .course import Course, LossLog
+from .course import Course, LossLog, add_options
 from .face_texture import SIZE, as_texture, on_texture
 from .face_zones import EYES, UV
 from .networks.paint_estimator import PaintEstimator, inputs, lips_mean, paints, seen_twice, skin_mean
@@ -247,11 +247,7 @@ def main():
     p.add_argument("--textures", required=True)
     p.add_argument("--out", required=True)
     p.add_argument("--warm-start", help="weights to begin with, a last.pt or checkpoints/paint_estimator.safetensors")
-    p.add_argument("--steps", type=int, default=10**9)
-    p.add_argument("--hours", type=float, default=1.0, help="end, with the learning rate run down, after this much running time")
-    p.add_argument("--batch", type=int, default=64)
-    p.add_argument("--rate", type=float, default=3e-3)
-    p.add_argument("--threads", type=int, default=0, help="0: two, or one while something else runs")
+    add_options(p, steps=10**9, batch=64, rate=3e-3, hours=1.0)
     p.add_argument("--precision", choices=("float32", "bfloat16"), default="bfloat16")
     o = p.parse_args()
     out = Path(o.out)

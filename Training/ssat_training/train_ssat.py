@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 
 from .checkpoint import keep_up, resumed, save, weights
-from .course import Course, threads_available
+from .course import Course, add_options, threads_available
 from .face_zones import CHEEK_ZONE, EYE_ZONE
 from .losses.adversarial import Judges
 from .losses.consistency import cycle_loss, self_reconstruction_loss
@@ -224,10 +224,7 @@ def main():
     arguments.add_argument("--shards", default="0,1")
     arguments.add_argument("--validation-shard", default="9")
     arguments.add_argument("--out", required=True)
-    arguments.add_argument("--steps", type=int, default=3000)
-    arguments.add_argument("--hours", type=float, default=1e9, help="end, with the learning rate run down, after this much running time")
-    arguments.add_argument("--batch", type=int, default=4)
-    arguments.add_argument("--rate", type=float, default=1.2e-3)
+    add_options(arguments, steps=3000, batch=4, rate=1.2e-3)
     arguments.add_argument("--warm-start", help="a checkpoint of this script or of the lab notebook")
     arguments.add_argument("--freeze-keys", action="store_true", help="train the encoders of the reference and the decoder only")
     arguments.add_argument("--freeze-encoders", action="store_true", help="train the decoder only")
@@ -237,7 +234,6 @@ def main():
     arguments.add_argument("--without", action="append", choices=ABLATIONS, default=[], help="ablation: train without this part (repeatable)")
     for name in FURTHER_LOSSES:
         arguments.add_argument(f"--{name.replace('_', '-')}", type=float, default=0.0, help="weight of this loss")
-    arguments.add_argument("--threads", type=int, default=0, help="0: two, or one while something else runs")
     arguments.add_argument("--precision", choices=("auto", "float32", "bfloat16"), default="auto", help="auto: the faster on this machine, by a few steps of each")
     o = arguments.parse_args()
     out = Path(o.out)

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 
 from .checkpoint import save
-from .course import Course, threads_available
+from .course import Course, add_options, threads_available
 from .export_ssat import calibrated, change, fingerprint, inputs, loaded, tuned_layers
 from .graph import FloatGraph, LearningInt8Graph
 from .losses.reconstruction import zone_loss
@@ -108,12 +108,8 @@ def main():
     p.add_argument("--shards", default="0")
     p.add_argument("--validation-shard", default="9")
     p.add_argument("--out", required=True)
-    p.add_argument("--steps", type=int, default=400)
-    p.add_argument("--hours", type=float, default=1e9, help="end, with the learning rate run down, after this much running time")
-    p.add_argument("--batch", type=int, default=2)
-    p.add_argument("--rate", type=float, default=1e-5)
+    add_options(p, steps=400, batch=2, rate=1e-5)
     p.add_argument("--calibrate", type=int, default=48, help="pairs that the ranges are taken from, as the export does")
-    p.add_argument("--threads", type=int, default=0, help="0: two, or one while something else runs")
     o = p.parse_args()
     out = Path(o.out)
     out.mkdir(parents=True, exist_ok=True)

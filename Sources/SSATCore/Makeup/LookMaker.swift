@@ -1,3 +1,5 @@
+import CKernels
+
 /// Encodes references, one after the other, with networks of its own.
 ///
 /// Threads: one thread at a time.
@@ -63,6 +65,7 @@ public final class LookMaker: @unchecked Sendable {
             let light = SideLight(average: view.average, classes: view.parsing, frame: frame, fit: &fit)
         else { return }
         light.takeOff(&view.crop)
+        ssat_average_blocks(view.crop, &view.average)
     }
 
     /// A photo from the dark, in coloured light or in faded colours, as if exposed, balanced and developed for it: makeup is told from pictures like those that
