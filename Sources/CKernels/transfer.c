@@ -102,7 +102,7 @@ enum { COLOURS = 18, DIFFERENCE = 3, RELATIVE = 6, SOFT = 9, SKIN_PAINT = 12, LI
 // How far the face's own light shows on paint: its grain (on skin; on lips `ssat_lip_grain`), its shading (on skin).
 static const float skin_grain = 0.7f, skin_shading = 0.5f;
 // How much of what its gates let through of the difference of colour comes about where nothing is known to be paint (docs/decisions/0040).
-static const float difference_share = 1.8f;
+static const float difference_share = 2;
 
 static float shading_of(float around, float skin_luma) {
   return 1 + skin_shading * (clamped(around / (skin_luma < 0.05f ? 0.05f : skin_luma), 0.5f, 1.6f) - 1);
@@ -260,8 +260,9 @@ static void soften_relative(float *colours, const uint8_t *skin, float *scratch)
 
 void ssat_colour_maps(const float *average, const float *warped, const float *paint, const uint8_t *skin, const float *lips,
                       const float *around, const ssat_regions *regions, float *colours, float *scratch) {
-  float on_lips[3];
+  float on_lips[3], shift[3];
   times(to_luma_chroma, regions->lip_paint + 1, on_lips);
+  times(to_luma_chroma, regions->lip_shift, shift);
   for (int32_t i = 0; i < 64 * 64; i++) {
     float *o = colours + i * COLOURS, own[3], own_luma_chroma[3];
     for (int c = 0; c < 3; c++) {
@@ -276,10 +277,44 @@ void ssat_colour_maps(const float *average, const float *warped, const float *pa
     float shading = shading_of(around[i], regions->skin_luma);
     for (int c = 0; c < 3; c++) {
       o[SKIN_PAINT + c] = worn[1 + c] * shading - worn[0] * own_luma_chroma[c];
-      o[LIP_PAINT + c] = (on_lips[c] - regions->lip_paint[0] * own_luma_chroma[c]) * lips[i];
+      o[LIP_PAINT + c] = (on_lips[c] + shift[c] - regions->lip_paint[0] * own_luma_chroma[c]) * lips[i];
     }
   }
   if (scratch) soften_relative(colours, skin, scratch);
+}
+
+// So far apart, two skins begin to be told apart on lids, and so far apart, what is translucent is told against the skin alone. Units of about one dE.
+static const float tone_told = 8, tone_apart = 40;
+// What luma and chroma count for in such units.
+static const float luma_unit = 100, chroma_unit = 280;
+// Skin that is nearly white leaves little room for what is brighter: no less is assumed.
+static const float least_headroom = 0.5f;
+
+// Of the tone, in luma and chroma: what the skin wears; what else does not come along under makeup that hides nothing.
+typedef struct {
+  float worn[3], untold[3];
+} tones;
+
+static tones tones_of(const ssat_regions *regions) {
+  float tone[3], t[3];
+  for (int c = 0; c < 3; c++) tone[c] = regions->tone[c] * 0.5f;
+  times(to_luma_chroma, tone, t);
+  float luma = luma_unit * t[0], squared_chroma = chroma_unit * chroma_unit * (t[1] * t[1] + t[2] * t[2]);
+  float share = clamped((sqrtf(luma * luma + squared_chroma) - tone_told) / (tone_apart - tone_told), 0, 1);
+  tones o;
+  for (int i = 0; i < 3; i++) o.worn[i] = regions->toned * t[i], o.untold[i] = (1 - regions->toned) * share * t[i];
+  return o;
+}
+
+// How much of the skin, at least, a pigment hides whose mixture with it looks like this. Both in [-1, 1].
+static float least_opacity(const float *colour, const float *skin) {
+  float least = 0;
+  for (int c = 0; c < 3; c++) {
+    float seen = (colour[c] + 1) * 0.5f, bare = (skin[c] + 1) * 0.5f, headroom = 1 - bare;
+    float hidden = seen < bare ? (bare - seen) / (bare < 0.1f ? 0.1f : bare) : (seen - bare) / (headroom < least_headroom ? least_headroom : headroom);
+    if (hidden > least) least = hidden;
+  }
+  return least < 1 ? least : 1;
 }
 
 static float sigmoid(float x) { return 1 / (1 + expf(-x)); }
@@ -288,12 +323,16 @@ static float sigmoid(float x) { return 1 / (1 + expf(-x)); }
 enum { WIDE_SHADING = 3, WIDE_AROUND = 4, WIDE = 5 };
 
 // - `wide`: of this cell in the first of the planes.
-static void gate_colours(const float *gate, const float *colours, float opacity, float around, float skin_luma, float *wide) {
-  float difference[3], share = difference_share * (1 - opacity);
+static void gate_colours(const float *gate, const float *colours, float opacity, float around, const ssat_regions *regions, const tones *tone,
+                         float *wide) {
+  float difference[3], share = difference_share * (1 - opacity), translucent = 1 - least_opacity(colours, regions->other_skin);
   times(to_luma_chroma, colours + DIFFERENCE, difference);
-  // To the face as it is with the paint on, and the less the more of it is paint.
-  for (int i = 0; i < 3; i++) wide[i * CELLS] = share * sigmoid(gate[i]) * (difference[i] - colours[SKIN_PAINT + i]);
-  wide[WIDE_SHADING * CELLS] = shading_of(around, skin_luma);
+  // To the face as it is with tone and paint on, and the less the more of it is paint.
+  for (int i = 0; i < 3; i++) {
+    float on = (1 - opacity) * tone->worn[i] + colours[SKIN_PAINT + i];
+    wide[i * CELLS] = share * sigmoid(gate[i]) * (difference[i] - translucent * tone->untold[i] - on);
+  }
+  wide[WIDE_SHADING * CELLS] = shading_of(around, regions->skin_luma);
   wide[WIDE_AROUND * CELLS] = around;
 }
 
@@ -378,11 +417,40 @@ INLINE void find_residual(const float *head, int32_t head_pixel, int y, float sh
     for (int x = first; x < end; x++) o[k][x] = head[(ptrdiff_t)(x / 2) * head_pixel + k * 4 + y % 2 * 2 + x % 2];
 }
 
+// From the skin's colour to that of the lips, in luma and chroma: where between them a pixel is.
+typedef struct {
+  float skin[3], towards[3], shift[3], certain;
+} lip_axis;
+
+// Lips that differ less from the skin are hardly to be told from it by their colour. About dE.
+static const float lips_told = 20;
+// Lips that become so much brighter would glow where they end in skin, which is bright. Percent of luma.
+static const float glowing = 25;
+// So far from skin to lips a pixel is all lips: what lies between is a border, or gloss.
+static const float border_of_lips = 0.75f;
+
+static lip_axis axis_of(const ssat_regions *regions) {
+  const float units[3] = {luma_unit, chroma_unit, chroma_unit};
+  float skin[3], lips[3], length = 0;
+  lip_axis o;
+  for (int c = 0; c < 3; c++) skin[c] = (regions->other_skin[c] - regions->tone[c] + 1) * 0.5f;
+  times(to_luma_chroma, skin, o.skin);
+  times(to_luma_chroma, regions->lips, lips);
+  times(to_luma_chroma, regions->lip_shift, o.shift);
+  for (int k = 0; k < 3; k++) {
+    float apart = units[k] * (lips[k] - o.skin[k]);
+    length += apart * apart, o.towards[k] = units[k] * apart;
+  }
+  for (int k = 0; k < 3; k++) o.towards[k] /= border_of_lips * (length < 1 ? 1 : length);
+  o.certain = clamped(sqrtf(length) / lips_told, 0, 1) * clamped(luma_unit * o.shift[0] / glowing, 0, 1);
+  return o;
+}
+
 // The change of a row of pixels, R', G' and B' a plane each. `rgb`: their colours in bytes; `lips`: how much of a pixel is lips; `share`: how much the
 // head's residual counts. `follows`: by how much the change follows a pixel's luma and its chroma. Paint hides a part of both, and has grain of its own.
 // Lips end with their own grain, not with that of the brighter skin beside them, on which they would seem to glow.
-INLINE void paint_row(const painted_row *r, const uint8_t *rgb, const float *lips, const float on_lips[3], const ssat_regions *regions, float share,
-                      int first, int end, float change[3][ROW], float follows[2][ROW]) {
+INLINE void paint_row(const painted_row *r, const uint8_t *rgb, const float *lips, const float on_lips[3], const ssat_regions *regions,
+                      const tones *tone, const lip_axis *axis, float share, int first, int end, float change[3][ROW], float follows[2][ROW]) {
   float lip_opacity = regions->lip_paint[0], mean_grain = regions->lip_grain - 1;
   for (int x = first; x < end; x++) {
     float own[3] = {(float)rgb[3 * x] / 255, (float)rgb[3 * x + 1] / 255, (float)rgb[3 * x + 2] / 255}, own_luma_chroma[3], sum[3], o[3];
@@ -391,16 +459,20 @@ INLINE void paint_row(const painted_row *r, const uint8_t *rgb, const float *lip
     float ratio = own_luma_chroma[0] / around, shown = clamped(ratio, 0.5f, 1.8f), grain = shown - 1, lip = lips[x];
     float inner = clamped(2 * lip - 1, 0, 1), on_skin = shading * (1 + skin_grain * grain);
     float light = 1 + ssat_lip_grain * (mean_grain + (grain - mean_grain) * inner);
+    float way = 0;
+    for (int k = 0; k < 3; k++) way += (own_luma_chroma[k] - axis->skin[k]) * axis->towards[k];
+    float part = 1 - axis->certain * (1 - clamped(way, 0, 1)), moved = light * part;
     for (int k = 0; k < 3; k++) {
-      float skin = r->wide[k][x] + r->worn[1 + k][x] * on_skin - opacity * own_luma_chroma[k];
-      float on_lip = on_lips[k] * light - lip_opacity * own_luma_chroma[k];
+      float skin = r->wide[k][x] + r->worn[1 + k][x] * on_skin - opacity * (own_luma_chroma[k] + tone->worn[k]);
+      float on_lip = on_lips[k] * light + axis->shift[k] * moved - lip_opacity * own_luma_chroma[k];
       sum[k] = skin + (on_lip - skin) * lip;
     }
     times(to_rgb, sum, o);
     for (int k = 0; k < 3; k++) change[k][x] = o[k] + r->residual[k][x] * (1 - lip) * share;
     float slope = shown == ratio ? 1 / around : 0;
     float skin_follows = r->worn[1][x] * shading * skin_grain * slope - opacity;
-    float lips_follow = on_lips[0] * ssat_lip_grain * inner * slope - lip_opacity;
+    float part_follows = clamped(way, 0, 1) == way ? axis->certain * axis->towards[0] : 0;
+    float lips_follow = (on_lips[0] + axis->shift[0] * part) * ssat_lip_grain * inner * slope + axis->shift[0] * light * part_follows - lip_opacity;
     follows[0][x] = skin_follows + (lips_follow - skin_follows) * lip, follows[1][x] = -(opacity + (lip_opacity - opacity) * lip);
   }
 }
@@ -412,14 +484,15 @@ INLINE void weigh_row(const float *weight, const int channels, float planes[][RO
 }
 
 static void widen(const float *gate, int32_t gate_row, int32_t gate_pixel, const float *colours, const float *paint, const float *around,
-                  float skin_luma, const float *weight, float *wide) {
+                  const ssat_regions *regions, const tones *tone, const float *weight, float *wide) {
   uint8_t active[CELLS];
   active_cells(weight, active);
   for (int i = 0; i < CELLS; i++) {
     if (!active[i]) continue;
     float worn[4];
     painted_cell(paint, i / 64, i % 64, worn);
-    gate_colours(gate + (ptrdiff_t)(i / 64) * gate_row + (ptrdiff_t)(i % 64) * gate_pixel, colours + i * COLOURS, worn[0], around[i], skin_luma, wide + i);
+    const float *gates = gate + (ptrdiff_t)(i / 64) * gate_row + (ptrdiff_t)(i % 64) * gate_pixel;
+    gate_colours(gates, colours + i * COLOURS, worn[0], around[i], regions, tone, wide + i);
   }
 }
 
@@ -429,8 +502,10 @@ CLONES void ssat_assemble_change(const float *gate, int32_t gate_row, int32_t ga
                                  float *follows) {
   float on_lips[3], planes[3][ROW], following[2][ROW];
   painted_row row;
+  tones tone = tones_of(regions);
+  lip_axis axis = axis_of(regions);
   times(to_luma_chroma, regions->lip_paint + 1, on_lips);
-  widen(gate, gate_row, gate_pixel, colours, paint, around, regions->skin_luma, weight, wide);
+  widen(gate, gate_row, gate_pixel, colours, paint, around, regions, &tone, weight, wide);
   memset(change, 0, (size_t)256 * 256 * 3 * sizeof(float));
   if (follows) memset(follows, 0, (size_t)256 * 256 * 2 * sizeof(float));
   for (int y = 0; y < 256; y++) {
@@ -442,7 +517,7 @@ CLONES void ssat_assemble_change(const float *gate, int32_t gate_row, int32_t ga
     for (int k = 0; k < WIDE; k++) interpolate_cells(wide + k * CELLS, y, first, end, row.wide[k]);
     interpolate_paint(paint, y, first, end, row.worn);
     find_residual(head + (ptrdiff_t)(y / 2) * head_row, head_pixel, y, share, first, end, row.residual);
-    paint_row(&row, rgb + 3 * i, lips_mask + i, on_lips, regions, share, first, end, planes, following);
+    paint_row(&row, rgb + 3 * i, lips_mask + i, on_lips, regions, &tone, &axis, share, first, end, planes, following);
     weigh_row(weight + i, 3, planes, first, end, change + 3 * i);
     if (follows) weigh_row(weight + i, 2, following, first, end, follows + 2 * i);
   }

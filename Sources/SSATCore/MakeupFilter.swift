@@ -255,7 +255,8 @@ public final class MakeupFilter: @unchecked Sendable {
         let eyes = EyeRows(uv: view.uv), change = change(of: view)
         network.encode(crop: view.crop, classes: view.parsing, uv: view.uvFeatures, for: buffers.weight, eyes: eyes, withMargin: keepsPredictions)
         network.transfer(
-            look, on: view.colours, uv: view.uv, eyes: eyes, weight: buffers.weight, change: &change.added, follows: &change.follows, keeping: view.prediction)
+            look, on: view.colours, uv: view.uv, eyes: eyes, toned: recipe.tone, weight: buffers.weight, change: &change.added, follows: &change.follows,
+            keeping: view.prediction)
         if recipe.tone > 0 { addTone(look, recipe, view, change, buffers) }
     }
 
@@ -270,7 +271,7 @@ public final class MakeupFilter: @unchecked Sendable {
         prediction.limit(&ownScratch.weight, view.motion)
         prediction.move(view.motion, for: ownScratch.weight, into: moved)
         assembler.look(at: view.crop, classes: view.parsing, average: view.average)
-        assembler.lay(look, on: view.colours, warped: moved.warped, uv: moved.uv, eyes: moved.eyes, forDecoder: false)
+        assembler.lay(look, on: view.colours, warped: moved.warped, uv: moved.uv, eyes: moved.eyes, toned: outfit.recipe.tone, forDecoder: false)
         moved.withMaps { assembler.assemble(gate: $0, head: $1, weight: ownScratch.weight, change: &change.added, follows: &change.follows) }
         if outfit.recipe.tone > 0 { addTone(look, outfit.recipe, view, change, ownScratch) }
     }

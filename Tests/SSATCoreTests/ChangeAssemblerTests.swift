@@ -24,9 +24,10 @@ import Testing
 
     /// The crop in a look whose lips are of the colour that is wanted, opacity and paint as given; R'G'B' in 0...1.
     /// `wanted`, `brighter`, `skin`: of the reference's face: its lips, how many times as bright as this face it is (0: unknown), and its grey skin if not this
-    /// face's. `room`: how much of the light of the crop there is.
+    /// face's. `warped`: a colour of it, the same all over, if not this face's. `room`: how much of the light of the crop there is. The gates are half open.
     private func worn(
-        _ lipPaint: SIMD4<Float>, wanted: SIMD3<Float> = wanted, brighter: Float = 0, skin: Float? = nil, room: Float = 1
+        _ lipPaint: SIMD4<Float>, wanted: SIMD3<Float> = wanted, brighter: Float = 0, skin: Float? = nil, warped: SIMD3<Float>? = nil, room: Float = 1,
+        toned: Float = 0
     ) throws -> [SIMD3<Float>] {
         let assembler = try ChangeAssembler(), onePosition = [Float](repeating: 0.1, count: 64), crop = crop.map { UInt8(Float($0) * room) }
         let zeros = [Float](repeating: 0, count: 128 * 128 * 12), whole = [Float](repeating: 1, count: 256 * 256)
@@ -36,8 +37,10 @@ import Testing
         let look = Look(
             keys: onePosition, values: onePosition, colours: reference,
             complexion: Complexion(values: [Float](repeating: 0, count: 15)), paint: .bare, lipPaint: lipPaint)
+        let everywhere = warped.map { colour in (0..<64 * 64).flatMap { _ in (0..<3).map { colour[$0] * 2 - 1 } } }
         assembler.lay(
-            look, on: colours, warped: assembler.average, uv: [SIMD2<Float>](repeating: SIMD2(0.5, 0.8), count: 64 * 64), eyes: .everywhere)
+            look, on: colours, warped: everywhere ?? assembler.average, uv: [SIMD2<Float>](repeating: SIMD2(0.5, 0.8), count: 64 * 64), eyes: .everywhere,
+            toned: toned)
         var change = [Float](repeating: 0, count: 256 * 256 * 3)
         zeros.withUnsafeBufferPointer {
             let nothing = $0.baseAddress!
@@ -87,6 +90,39 @@ import Testing
         #expect(abs(luma(dimmer) / luma(known) - Self.skinLuma / luma(pale)) < 0.03, "\(dimmer) \(known)")
     }
 
+    /// What is laid on bare lips once shifted the skin beside them as well, which is bright: pale lips had a white rim.
+    @Test func brightenedLipsDoNotGlowAtTheirRim() throws {
+        let picture = try worn(.zero, wanted: Self.pale), skin = luma(picture[(Self.lipRows.upperBound + 8) * 256 + 130])
+        let brightest = (Self.lipRows.upperBound..<Self.lipRows.upperBound + 4).map { luma(picture[$0 * 256 + 130]) }.max()!
+        #expect(brightest < skin + 0.01, "\(brightest) beside \(skin)")
+    }
+
+    private static let onSkin = 40 * 256 + 130, ownSkin = SIMD3<Float>(215, 175, 155) / 255
+
+    /// A pale person's bare lids once lay on tan skin as pale blue shadow: what two skins differ by is not makeup.
+    @Test func theOthersBareSkinIsNotMakeup() throws {
+        let reached = try worn(.zero, skin: 0.25, warped: SIMD3(repeating: 0.25))[Self.onSkin], moved = reached - Self.ownSkin
+        #expect((moved * moved).sum() < 0.02 * 0.02, "\(reached) of \(Self.ownSkin)")
+    }
+
+    /// Pigment that hides the skin is the same on any.
+    @Test func blackIsBlackOnAnySkin() throws {
+        #expect(try worn(.zero, skin: 0.25, warped: .zero)[Self.onSkin].max() < 0.02)
+    }
+
+    /// People with like skins: their difference comes along whole.
+    @Test func aLikeSkinComesAlong() throws {
+        let like = Self.ownSkin - 0.03, reached = try worn(.zero, warped: like)[Self.onSkin], missing = like - reached
+        #expect(abs(missing).max() < 0.005, "\(reached) of \(like)")
+    }
+
+    /// With `--tone 1` the skin was moved to the reference's, and its lids as far again.
+    @Test func whatTheSkinWearsIsNotAddedTwice() throws {
+        let theirs = SIMD3<Float>(repeating: 0.25), lid = SIMD3<Float>(0.22, 0.2, 0.2)
+        let reached = try worn(.zero, skin: 0.25, warped: lid, toned: 1)[Self.onSkin] + (theirs - Self.ownSkin), missing = lid - reached
+        #expect(abs(missing).max() < 0.01, "\(reached) of \(lid)")
+    }
+
     /// Dark lips outshine nothing in light that may be the same.
     @Test func darkLipsStayAsTheyAre() throws {
         #expect(try meanOfLips(worn(.zero)) == meanOfLips(worn(.zero, brighter: 1.34, skin: 0.9)))
@@ -105,6 +141,8 @@ import Testing
         #expect(rim.x < skin.x - 0.03 && rim.x > inside.x, "\(inside) \(rim) \(skin)")
     }
 }
+
+private func abs(_ v: SIMD3<Float>) -> SIMD3<Float> { v.replacing(with: -v, where: v .< 0) }
 
 extension Brightness {
     fileprivate func times(_ factor: Float) -> Brightness {

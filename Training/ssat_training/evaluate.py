@@ -7,7 +7,8 @@ landmarks, colours are CIELAB, figures are medians. References of the real pairs
 photos; "makeup packs" (with --unlabelled) are the held-out pictures of makeup/japanese_smokey, makeup/references and makeup/shmt:
 stranger looks, face paint, and people of another skin tone, which is not transferred. Painted recovery: 1 - mean dE(out, truth) / mean
 dE(source, truth) where the look changes the region by more than 3 dE. Transfer ratio: 1 - dE(out, reference) / dE(source,
-reference) of region means that differ by more than 8 dE; "tone 1" is that of forehead and chin, and of cheeks, with `--tone 1`.
+reference) of region means that differ by more than 8 dE; "tone 1" is that of forehead and chin, cheeks, lips and eyelids with `--tone 1`.
+"Against the skin": the same without tone, where what is wanted is as far from the source's forehead and chin as the reference's from its own.
 """
 import argparse
 import json
@@ -33,9 +34,10 @@ PALETTE = np.array([[0, 0, 0], [230, 190, 160], [255, 140, 90], [70, 160, 255], 
                     [190, 20, 60], [255, 255, 255], [160, 70, 230]])
 WANTED = {
     "painted recovery, lips": (0.65, 0.85), "painted recovery, eyelids": (0.40, 0.75), "painted recovery, cheeks": (0.25, 0.70),
-    "real, lips": (0.75, 0.85), "real, eyelids": (0.58, 0.72), "real, cheeks": (None, None),
-    "tone 1, skin": (None, 0.75), "tone 1, cheeks": (None, 0.65), "skin moved, dE": (2, 2), "identity": (0.95, 0.96),
+    "real, lips": (0.75, 0.85), "real, eyelids": (0.58, 0.72), "real, cheeks": (None, None), "real against the skin, eyelids": (None, None),
+    "tone 1, skin": (None, 0.75), "tone 1, cheeks": (None, 0.65), "tone 1, lips": (None, None), "tone 1, eyelids": (None, None), "skin moved, dE": (2, 2), "identity": (0.95, 0.96),
     "makeup packs, lips": (None, None), "makeup packs, eyelids": (None, None), "makeup packs, cheeks": (None, None),
+    "makeup packs against the skin, eyelids": (None, None),
     "outside, largest change": (0, 0), "int8 against f32, dB": (35, 40), "parsing, mean IoU": (0.72, 0.80), "landmarks, error / eye distance": (0.03, 0.02),
 }
 
@@ -170,11 +172,12 @@ def painted_pair(binary, face, other, figures, number, random):
     return source, reference, out
 
 
-def transfer_ratios(figures, prefix, source, own, reference, other, out):
+def transfer_ratios(figures, prefix, source, own, reference, other, out, tone=0):
+    """`tone`: CIELAB, what is not wanted of the reference's colours."""
     for name in own:
         if own[name].sum() < 60 or other[name].sum() < 60:
             continue
-        goal = lab(reference)[other[name]].mean(0)
+        goal = lab(reference)[other[name]].mean(0) - tone
         before, after = (np.linalg.norm(lab(x)[own[name]].mean(0) - goal) for x in (source, out))
         if before > 8:
             figures.add(f"{prefix}, {name}", 1 - after / before)
@@ -198,9 +201,12 @@ def real(binary, faces, references, choice, prefix, figures, number):
     where, other = regions(la, hidden(pa)), regions(lb, hidden(pb))
     transfer_ratios(figures, prefix, a, where, b, other, out)
     transfer_ratios(figures, f"targets: {prefix}", a, where, b, other, pseudo_target(a, pa, ua, b, pb, lb, ub))
-    skin = forehead_and_chin(pa, ua)
+    skin, other_skin = forehead_and_chin(pa, ua), forehead_and_chin(pb, ub)
     if skin.sum() > 60:
         figures.add("skin moved, dE", np.linalg.norm(lab(out)[skin].mean(0) - lab(a)[skin].mean(0)))
+    if min(skin.sum(), other_skin.sum()) > 60:
+        tone = lab(b)[other_skin].mean(0) - lab(a)[skin].mean(0)
+        transfer_ratios(figures, f"{prefix} against the skin", a, {"eyelids": where["eyelids"]}, b, other, out, tone)
     judge_picture(figures, a, out, pa, ua)
 
 
@@ -211,7 +217,7 @@ def toned(binary, faces, choice, figures, number):
     if out is None:
         return figures.add("no face found", 1)
     figures.add("no face found", 0)
-    own, other = ({"skin": forehead_and_chin(p, u), "cheeks": regions(l, hidden(p))["cheeks"]} for p, u, l in ((pa, ua, la), (pb, ub, lb)))
+    own, other = (regions(l, hidden(p)) | {"skin": forehead_and_chin(p, u)} for p, u, l in ((pa, ua, la), (pb, ub, lb)))
     transfer_ratios(figures, "tone 1", a, own, b, other, out)
 
 

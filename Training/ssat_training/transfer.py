@@ -71,7 +71,7 @@ def lip_paint(lips, parsing64):
 
 
 def worn_on_lips(paint, seen, own, skin, grain, level=1):
-    """Opacity and paint of the other's lips for those of a face, n x 4 x 1 x 1; `seen` and `own`: mean colours of both, and `skin`, that of
+    """Opacity and paint of the other's lips for those of a face, n x 4 x 1 x 1, and the shift of what is bare of them, n x 3 x 1 x 1; `seen` and `own`: mean colours of both, and `skin`, that of
     the face, in [-1, 1]; `grain`: mean of the face's lips (`grain_of_lips`); `level`: `light_on_lips`. Where little of the other's lips is known to be paint, all of their colour comes along
     as a shift, whatever the light on these lips takes of it: a photographed look is the whole lip. Where paint is known, what it does not hide is the
     other's own lips, and less of them comes along (docs/decisions/0047). They are no brighter than this face (docs/decisions/0061)."""
@@ -79,7 +79,7 @@ def worn_on_lips(paint, seen, own, skin, grain, level=1):
     colour = believed + SEEN_LIP_COLOUR * (opacity * seen - believed)
     luma = lambda c: change_basis(c, LUMA_CHROMA[:1])
     bare = seen * (torch.maximum(luma((skin + 1) / 2), luma(own)) / luma(seen).clamp_min(0.01)).clamp(max=1)
-    return torch.cat([opacity, colour * (LEAST_LIP_LIGHT / light).clamp_min(1) + (1 - opacity) ** 2 * (bare - own) / light], 1)
+    return torch.cat([opacity, colour * (LEAST_LIP_LIGHT / light).clamp_min(1)], 1), (1 - opacity) ** 2 * (bare - own) / light
 
 
 def brightness(picture, parsing):
@@ -121,9 +121,10 @@ def regions(own, own_parsing, own_uv, other, other_parsing, other_lips, position
     light, mask = light_of((own + 1) / 2, (skin + 1) / 2), lips_mask(own_parsing)
     own_lips = lip_colour(own, own_parsing)
     grain, level = grain_of_lips(own_lips, light, mask), light_on_lips(own, own_parsing, other, other_parsing)
-    lips = worn_on_lips(lip_paint(other_lips, other64), lip_colour(other, other_parsing), own_lips, skin, grain, level)
-    lips = lips * lips_shown(own_parsing) * lips_shown(other_parsing)
-    return Regions(skin_colour(other, other64) - skin, lips, grain, skin_cells(own64, positions), mask, light, around_eyes(own_uv), worn)
+    lips, shift = worn_on_lips(lip_paint(other_lips, other64), lip_colour(other, other_parsing), own_lips, skin, grain, level)
+    shown = lips_shown(own_parsing) * lips_shown(other_parsing)
+    other_skin = skin_colour(other, other64)
+    return Regions(other_skin, other_skin - skin, lips * shown, shift * shown, (own_lips + 1) / 2, grain, skin_cells(own64, positions), mask, light, around_eyes(own_uv), worn)
 
 
 def lips_mask(parsing):

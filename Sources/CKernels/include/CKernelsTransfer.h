@@ -27,11 +27,12 @@ void ssat_quantize_u8(const float *input, int32_t count, float inverse_scale, in
 /// f32 to s8: round(x / scale), -127..127.
 void ssat_quantize_s8(const float *input, int32_t count, float inverse_scale, int8_t *output);
 
-/// What is known of two faces as wholes. `tone`: skin colour of the reference minus the source's, in [-1, 1] units; `lip_paint`: opacity of
-/// what goes on the lips, and the R'G'B' that comes with it (all 0 where either face shows no lips); `lip_grain`: luma of the source's lips over that
-/// around them; `skin_luma`: of the source, 0..1; the residual counts between the rows `eyes_top` and `eyes_bottom` of the crop.
+/// What is known of two faces as wholes. `other_skin`: skin colour of the reference, in [-1, 1]; `tone`: that minus the source's; `toned`: how much of
+/// it the source's skin wears under the makeup, 0..1; `lip_paint`: opacity of what goes on the lips, and the R'G'B' that comes with it; `lip_shift`: R'G'B'
+/// by which bare lips are moved (all 0 where either face shows no lips); `lips`: R'G'B' of the source's own, 0..1; `lip_grain`: luma of the source's lips
+/// over that around them; `skin_luma`: of the source, 0..1; the residual counts between the rows `eyes_top` and `eyes_bottom` of the crop.
 typedef struct {
-  float tone[3], lip_paint[4], lip_grain, skin_luma, eyes_top, eyes_bottom;
+  float other_skin[3], tone[3], toned, lip_paint[4], lip_shift[3], lips[3], lip_grain, skin_luma, eyes_top, eyes_bottom;
 } ssat_regions;
 
 /// How far the grain of a face's own light shows on what is laid on its lips.
@@ -74,9 +75,11 @@ enum { SSAT_ASSEMBLE_SCRATCH = 5 * 64 * 64 };
 
 /// Assembles the predicted change, 256x256x3 in units of full scale. In luma and chroma, gates are sigmoid(gate), maps of 64x64
 /// are interpolated bilinearly, s is the source's own colour and g its grain, luma / luma around - 1 in -0.5..0.8:
-///   wash = 1.8 * (1 - opacity) * gate of what is left of the difference once the paint is on
-///   skin = wash + paint * shading * (1 + 0.7 g) - opacity * s
-///   lips = lip paint * (1 + 0.9 g) - its opacity * s, where towards their rim the mean of the lips stands for g
+///   wash = 2 * (1 - opacity) * gate of what is left of the difference once the paint is on, and once what the two skins differ by is taken off it
+///     where the reference's colour may be translucent, or where the skin wears it already (docs/decisions/0062)
+///   skin = wash + paint * shading * (1 + 0.7 g) - opacity * (s + the tone that it wears)
+///   lips = (lip paint + lip shift where s is lips rather than skin) * (1 + 0.9 g) - its opacity * s, where towards their rim the mean of the lips
+///     stands for g
 ///   change = (skin + (lips - skin) * lips_mask, back in R'G'B', + pixel_shuffle(head, 2) around the eyes) * weight
 /// `gate` 64x64x3 and `head` 128x128x12, which is read in the rows around the eyes only, are f32 maps with the given strides; `colours`, `paint` and `around` as for
 /// `ssat_colour_maps`; `rgb` 256x256x3, the crop; `lips_mask` and `weight` 256x256, 0..1. `wide` is scratch of SSAT_ASSEMBLE_SCRATCH

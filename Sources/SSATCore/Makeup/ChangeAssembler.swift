@@ -94,16 +94,19 @@ package final class ChangeAssembler {
     ///   - warped: 64x64x3, the reference's colour in every cell, in [-1, 1].
     ///   - uv: 64x64, where its cells lie on the mesh; negative outside.
     ///   - eyes: rows in which the residual counts.
+    ///   - toned: how much of the reference's skin tone the face wears under the makeup, 0...1.
     ///   - forDecoder: whether the decoder is to read them; `assemble` needs less.
-    package func lay(_ look: Look, on own: FaceColours, warped: [Float], uv: [SIMD2<Float>], eyes: EyeRows, forDecoder: Bool = true) {
+    package func lay(_ look: Look, on own: FaceColours, warped: [Float], uv: [SIMD2<Float>], eyes: EyeRows, toned: Float = 0, forDecoder: Bool = true) {
         let grade = grade(of: own, against: look), isSame = grade == .usual
         if !isSame { regrade(look, warped, grade) }
         PaintTexture.lay(isSame ? look.paintTexture : gradedTexture, on: uv, &paint)
         let skin = grade(look.colours.skin + 1) - 1, tone = skin - own.skin, grain = lipGrain(own)
-        let lips = Self.lipPaint(of: look, on: own, grade: grade, grain: grain)
+        let skinLuma = own.skinLuma + toned * FaceColours.luma(tone) / 2
+        let lips = Self.lipPaint(of: look, on: own, noBrighterThan: max(skinLuma, own.lipsLuma), grade: grade, grain: grain)
         regions = ssat_regions(
-            tone: (tone.x, tone.y, tone.z), lip_paint: (lips.x, lips.y, lips.z, lips.w), lip_grain: grain, skin_luma: own.skinLuma,
-            eyes_top: eyes.top, eyes_bottom: eyes.bottom)
+            other_skin: (skin.x, skin.y, skin.z), tone: (tone.x, tone.y, tone.z), toned: toned,
+            lip_paint: (lips.paint.x, lips.paint.y, lips.paint.z, lips.paint.w), lip_shift: (lips.shift.x, lips.shift.y, lips.shift.z),
+            lips: (own.lips.x, own.lips.y, own.lips.z), lip_grain: grain, skin_luma: own.skinLuma, eyes_top: eyes.top, eyes_bottom: eyes.bottom)
         scratch.withUnsafeMutableBufferPointer {
             ssat_colour_maps(
                 average, isSame ? warped : gradedColours, paint, self.skin, lipsShare, around, &regions, &colourMaps, forDecoder ? $0.baseAddress : nil)
@@ -156,17 +159,19 @@ package final class ChangeAssembler {
             &regions, lipsMask, weight, &wide, change, follows)
     }
 
-    /// Opacity and paint of the look's lips for those of `own`. Where little of the reference's lips is known to be paint, all of their colour comes
+    /// Opacity and paint of the look's lips for those of `own`, and the shift of what is bare of them. Where little of the reference's lips is known to be paint, all of their colour comes
     /// along as a shift, whatever the light on these lips takes of it: a photographed look is the whole lip. Where paint is known, what it does not
-    /// hide is the reference's own lips, and less of them comes along (docs/decisions/0047). They are no brighter than this face (docs/decisions/0061).
-    private static func lipPaint(of look: Look, on own: FaceColours, grade: Grade, grain: Float) -> SIMD4<Float> {
+    /// hide is the reference's own lips, and less of them comes along (docs/decisions/0047). They are no brighter than this face, `brightest` (docs/decisions/0061).
+    private static func lipPaint(
+        of look: Look, on own: FaceColours, noBrighterThan brightest: Float, grade: Grade, grain: Float
+    ) -> (paint: SIMD4<Float>, shift: SIMD3<Float>) {
         let lit = Grade(light: pointwiseMin(grade.light, SIMD3(repeating: own.light(onLipsOf: look.colours))), colour: grade.colour)
         let seen = lit(look.colours.lips), opacity = look.lipPaint.x, believed = lit(SIMD3(look.lipPaint.y, look.lipPaint.z, look.lipPaint.w))
         let colour = believed + seenLipColour * (opacity * seen - believed), taken = 1 + ssat_lip_grain * (grain - 1)
-        let bare = seen * min(max(own.skinLuma, own.lipsLuma) / max(FaceColours.luma(seen), 0.01), 1)
-        let shift = (1 - opacity) * (1 - opacity) * (bare - own.lips)
-        let paint = colour * max(leastLipLight / taken, 1) + shift / taken
-        return SIMD4(opacity, paint.x, paint.y, paint.z) * (own.lipsShown * look.colours.lipsShown)
+        let bare = seen * min(brightest / max(FaceColours.luma(seen), 0.01), 1)
+        let shift = (1 - opacity) * (1 - opacity) * (bare - own.lips) / taken, paint = colour * max(leastLipLight / taken, 1)
+        let shown = own.lipsShown * look.colours.lipsShown
+        return (SIMD4(opacity, paint.x, paint.y, paint.z) * shown, shift * shown)
     }
 
     /// By how much the lips are darker or lighter than what is around them.

@@ -204,13 +204,14 @@ package final class SSAT: @unchecked Sendable {
     ///   - own: the source's colours (smoothed by the caller).
     ///   - uv: 64x64, where the crop's cells lie on the mesh; negative outside.
     ///   - eyes: of `uv`, where it is known; those of `encode`, or fewer.
+    ///   - toned: as `ChangeAssembler.lay` has it.
     ///   - weight: 256x256, 0..1: where makeup goes and how strong. 0 wherever that of `encode` was.
     ///   - change: 256x256x3 R'G'B' differences, in units of full scale.
     ///   - follows: 256x256x2, by how much the change follows the crop's own luma, and its chroma.
     ///   - prediction: what it is made of is kept there, for frames to come; then `encode` was told so.
     package func transfer(
-        _ look: Look, on own: FaceColours, uv: [SIMD2<Float>], eyes: EyeRows? = nil, weight: UnsafePointer<Float>, change: UnsafeMutablePointer<Float>,
-        follows: UnsafeMutablePointer<Float>? = nil, keeping prediction: Prediction? = nil
+        _ look: Look, on own: FaceColours, uv: [SIMD2<Float>], eyes: EyeRows? = nil, toned: Float = 0, weight: UnsafePointer<Float>,
+        change: UnsafeMutablePointer<Float>, follows: UnsafeMutablePointer<Float>? = nil, keeping prediction: Prediction? = nil
     ) {
         clear(makeup)
         for i in warped.indices { warped[i] = 0 }
@@ -218,7 +219,7 @@ package final class SSAT: @unchecked Sendable {
             store(values, 64, makeup, cell / 64, cell % 64)
             for c in 0..<3 { warped[cell * 3 + c] = values[61 + c] / 2 }
         }
-        assembler.lay(look, on: own, warped: warped, uv: uv, eyes: eyes ?? EyeRows(uv: uv))
+        assembler.lay(look, on: own, warped: warped, uv: uv, eyes: eyes ?? EyeRows(uv: uv), toned: toned)
         assembler.colourMaps.withUnsafeBufferPointer { maps in
             for cell in 0..<64 * 64 { store(maps.baseAddress! + cell * Decoder.colourCount, Decoder.colourCount, colours, cell / 64, cell % 64) }
         }

@@ -179,7 +179,14 @@ GATES = 3  # of the difference of colour, by luma and chroma
 # How far the face's own light shows on paint: its grain (on skin, on lips), its shading (on skin). As `painted_makeup.paint`.
 SKIN_GRAIN, LIP_GRAIN, SKIN_SHADING = 0.7, 0.9, 0.5
 # How much of what its gates let through of the difference of colour comes about where nothing is known to be paint (docs/decisions/0040).
-DIFFERENCE_SHARE = 1.8
+DIFFERENCE_SHARE = 2.0
+# So far apart, two skins begin to be told apart on lids, and so far apart, what is translucent is told against the skin alone; units of about one dE,
+# of which luma and chroma have so many (docs/decisions/0062).
+TONE_TOLD, TONE_APART, LUMA_UNIT, CHROMA_UNIT = 8, 40, 100, 280
+# Lips that differ less from the skin are hardly to be told from it by their colour; lips that become so much brighter would glow where they end in skin; so
+# far from skin to lips a pixel is all lips (docs/decisions/0063).
+LIPS_TOLD, GLOWING, BORDER_OF_LIPS = 20, 25, 0.75
+LEAST_HEADROOM = 0.5  # skin that is nearly white leaves little room for what is brighter: no less is assumed
 # The residual counts around the eyes: from the fold of the upper lid to where the cheek begins, as v on the mesh, and fades over so many pixels.
 EYES_TOP, EYES_BOTTOM, RESIDUAL_FADE, MOST_RESIDUAL = 0.322, 0.465, 8, 0.5
 
@@ -283,23 +290,55 @@ def colours(makeup, paint, picture, regions):
     own = change_basis((own + 1) / 2, LUMA_CHROMA)
     worn = F.avg_pool2d(paint, 2)
     skin = laid_on(worn[:, :1], worn[:, 1:], 1 + SKIN_SHADING * (regions.light.shading - 1), own)
-    lips = laid_on(regions.lips[:, :1], regions.lips[:, 1:], 1, own) * F.avg_pool2d(regions.lips_mask, 4)
+    lips = laid_on(regions.lips[:, :1], regions.lips[:, 1:] + regions.lip_shift, 1, own) * F.avg_pool2d(regions.lips_mask, 4)
     return torch.cat([warped, difference, relative, soften(relative, regions.skin), skin, lips], 1)
+
+
+def in_units(difference):
+    """Of luma and chroma: units of about one dE."""
+    return difference * difference.new_tensor([LUMA_UNIT, CHROMA_UNIT, CHROMA_UNIT]).view(1, 3, 1, 1)
+
+
+def untold_tone(tone):
+    """What of the tone (in [-1, 1] units) does not come along under makeup that hides nothing, in luma and chroma, n x 3 x 1 x 1."""
+    tone = change_basis(tone * 0.5, LUMA_CHROMA)
+    apart = in_units(tone).norm(dim=1, keepdim=True)
+    return tone * ((apart - TONE_TOLD) / (TONE_APART - TONE_TOLD)).clamp(0, 1)
+
+
+def least_opacity(colour, skin):
+    """How much of the skin, at least, a pigment hides whose mixture with it looks like this, n x 1 x h x w. Both in [-1, 1]."""
+    colour, skin = (colour + 1) / 2, (skin + 1) / 2
+    darker, brighter = (skin - colour) / skin.clamp_min(0.1), (colour - skin) / (1 - skin).clamp_min(LEAST_HEADROOM)
+    return torch.maximum(darker, brighter).amax(1, keepdim=True).clamp(0, 1)
+
+
+def lips_moved(own, regions):
+    """How much of the shift of bare lips a pixel takes, n x 1 x 256 x 256: where lips become brighter, one that is as bright as skin is takes none.
+    `own`: the picture's luma and chroma."""
+    skin, lips, shift = (change_basis(c, LUMA_CHROMA) for c in ((regions.other_skin - regions.tone + 1) / 2, regions.own_lips, regions.lip_shift))
+    axis = in_units(lips - skin)
+    length = axis.square().sum(1, keepdim=True)
+    way = (in_units(own - skin) * axis).sum(1, keepdim=True) / (BORDER_OF_LIPS * length.clamp_min(1))
+    certain = (length.sqrt() / LIPS_TOLD).clamp(0, 1) * (LUMA_UNIT * shift[:, :1] / GLOWING).clamp(0, 1)
+    return 1 - certain * (1 - way.clamp(0, 1))
 
 
 def assemble(gates, maps, paint, picture, regions, head):
     """The change of the picture from gates (0 to 1), colours, paint (n x 4 x 128 x 128) and the head's free residual. The difference of colour is as
-    fine as the 64 x 64 cells, and what is left of it once the paint is on, less the more is paint; paint takes on the grain of this face at 256 x 256. Lips wear their paint, whole, and nothing else, the residual neither: with gates of
+    fine as the 64 x 64 cells, less what the two skins differ by where it may be translucent, and what is left of it once the paint is on, less the more is paint; paint takes on the grain of this face at 256 x 256. Lips wear their paint, whole, and nothing else, the residual neither: with gates of
     its own it was held back to half, and the other differences made up for that badly. The residual draws around the eyes only (docs/decisions/0042)."""
-    light, difference, painted = regions.light, maps[:, 3:6], maps[:, 12:15]
+    light, painted = regions.light, maps[:, 12:15]
+    difference = change_basis(maps[:, 3:6], LUMA_CHROMA) - (1 - least_opacity(maps[:, :3], regions.other_skin)) * untold_tone(regions.tone)
     own = change_basis((picture.float() + 1) / 2, LUMA_CHROMA)
-    wash = DIFFERENCE_SHARE * (1 - F.avg_pool2d(paint[:, :1], 2)) * gates * (change_basis(difference, LUMA_CHROMA) - painted)
+    wash = DIFFERENCE_SHARE * (1 - F.avg_pool2d(paint[:, :1], 2)) * gates * (difference - painted)
     wash, shading = upsampled4(torch.cat([wash, 1 + SKIN_SHADING * (light.shading - 1)], 1)).split([3, 1], 1)
     worn = F.interpolate(paint, scale_factor=2, mode="bilinear", align_corners=False)
     skin = wash + laid_on(worn[:, :1], worn[:, 1:], shading * (1 + SKIN_GRAIN * (light.grain - 1)), own)
     # Lips end with their own grain, not with that of the brighter skin beside them, on which they would seem to glow.
     grain = regions.lip_grain + (light.grain - regions.lip_grain) * (2 * regions.lips_mask - 1).clamp_min(0)
-    lips = laid_on(regions.lips[:, :1], regions.lips[:, 1:], 1 + LIP_GRAIN * (grain - 1), own)
+    lip_light = 1 + LIP_GRAIN * (grain - 1)
+    lips = laid_on(regions.lips[:, :1], regions.lips[:, 1:], lip_light, own) + change_basis(regions.lip_shift, LUMA_CHROMA) * lip_light * lips_moved(own, regions)
     return change_basis(skin + (lips - skin) * regions.lips_mask, RGB) + F.pixel_shuffle(head.float(), 2) * (1 - regions.lips_mask) * regions.eyes
 
 
@@ -307,8 +346,11 @@ def assemble(gates, maps, paint, picture, regions, head):
 class Regions:
     """What is known of the source and the other face from their parsing and their mean colours. `picture` units of [0, 1] unless said."""
 
-    tone: torch.Tensor  # n x 3 x 1 x 1, difference of the mean skin colours, the other's minus the source's, in [-1, 1] units
+    other_skin: torch.Tensor  # n x 3 x 1 x 1, mean skin colour of the other, in [-1, 1]
+    tone: torch.Tensor  # n x 3 x 1 x 1, that minus the source's
     lips: torch.Tensor  # n x 4 x 1 x 1, opacity and paint (`lip_paint`) of the other's lips; 0 where either shows none
+    lip_shift: torch.Tensor  # n x 3 x 1 x 1, by what bare lips are moved, R'G'B'; 0 where either shows none
+    own_lips: torch.Tensor  # n x 3 x 1 x 1, mean colour of the source's lips, R'G'B'
     lip_grain: torch.Tensor  # n x 1 x 1 x 1, luma of the source's lips over that around them
     skin: torch.Tensor  # n x 1 x 64 x 64, 1 where the source's cell is skin and takes part in the correspondence
     lips_mask: torch.Tensor  # n x 1 x 256 x 256, the source's lips, softened
