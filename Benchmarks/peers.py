@@ -56,7 +56,7 @@ class Frame(torch.nn.Module):
         own = skin_colour(picture, parsing64)
         own_lips, mask, light = lip_colour(picture, parsing), lips_mask(parsing), ssat_live.light_of((picture + 1) / 2, (own + 1) / 2)
         grain = grain_of_lips(own_lips, light, mask)
-        lips, shift = worn_on_lips(self.lips, self.lip_colour, own_lips, own, grain)
+        lips, shift = worn_on_lips(self.lips, self.lip_colour, own_lips, self.skin, own, grain)
         regions = ssat_live.Regions(
             self.skin, self.skin - own, lips, shift, (own_lips + 1) / 2, grain, skin_cells(parsing64, makeup_positions(parsing64)), mask, light, torch.ones(1, 1, 256, 1))
         change = self.network.decode(features, makeup, picture, regions)

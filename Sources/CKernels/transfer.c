@@ -295,23 +295,28 @@ typedef struct {
   float worn[3], untold[3];
 } tones;
 
+float ssat_untold_share(const float tone[3], float told, float apart) {
+  float t[3];
+  times(to_luma_chroma, tone, t);
+  float luma = luma_unit * t[0], squared_chroma = chroma_unit * chroma_unit * (t[1] * t[1] + t[2] * t[2]);
+  return clamped((sqrtf(luma * luma + squared_chroma) - told) / (apart - told), 0, 1);
+}
+
 static tones tones_of(const ssat_regions *regions) {
   float tone[3], t[3];
   for (int c = 0; c < 3; c++) tone[c] = regions->tone[c] * 0.5f;
   times(to_luma_chroma, tone, t);
-  float luma = luma_unit * t[0], squared_chroma = chroma_unit * chroma_unit * (t[1] * t[1] + t[2] * t[2]);
-  float share = clamped((sqrtf(luma * luma + squared_chroma) - tone_told) / (tone_apart - tone_told), 0, 1);
+  float untold = (1 - regions->toned) * ssat_untold_share(tone, tone_told, tone_apart);
   tones o;
-  for (int i = 0; i < 3; i++) o.worn[i] = regions->toned * t[i], o.untold[i] = (1 - regions->toned) * share * t[i];
+  for (int i = 0; i < 3; i++) o.worn[i] = regions->toned * t[i], o.untold[i] = untold * t[i];
   return o;
 }
 
-// How much of the skin, at least, a pigment hides whose mixture with it looks like this. Both in [-1, 1].
-static float least_opacity(const float *colour, const float *skin) {
+float ssat_least_opacity(const float colour[3], const float skin[3]) {
   float least = 0;
   for (int c = 0; c < 3; c++) {
-    float seen = (colour[c] + 1) * 0.5f, bare = (skin[c] + 1) * 0.5f, headroom = 1 - bare;
-    float hidden = seen < bare ? (bare - seen) / (bare < 0.1f ? 0.1f : bare) : (seen - bare) / (headroom < least_headroom ? least_headroom : headroom);
+    float headroom = 1 - skin[c], darker = (skin[c] - colour[c]) / (skin[c] < 0.1f ? 0.1f : skin[c]);
+    float brighter = (colour[c] - skin[c]) / (headroom < least_headroom ? least_headroom : headroom), hidden = darker > brighter ? darker : brighter;
     if (hidden > least) least = hidden;
   }
   return least < 1 ? least : 1;
@@ -325,7 +330,9 @@ enum { WIDE_SHADING = 3, WIDE_AROUND = 4, WIDE = 5 };
 // - `wide`: of this cell in the first of the planes.
 static void gate_colours(const float *gate, const float *colours, float opacity, float around, const ssat_regions *regions, const tones *tone,
                          float *wide) {
-  float difference[3], share = difference_share * (1 - opacity), translucent = 1 - least_opacity(colours, regions->other_skin);
+  float difference[3], warped[3], skin[3], share = difference_share * (1 - opacity);
+  for (int c = 0; c < 3; c++) warped[c] = (colours[c] + 1) * 0.5f, skin[c] = (regions->other_skin[c] + 1) * 0.5f;
+  float translucent = 1 - ssat_least_opacity(warped, skin);
   times(to_luma_chroma, colours + DIFFERENCE, difference);
   // To the face as it is with tone and paint on, and the less the more of it is paint.
   for (int i = 0; i < 3; i++) {

@@ -23,17 +23,17 @@ import Testing
     }
 
     /// The crop in a look whose lips are of the colour that is wanted, opacity and paint as given; R'G'B' in 0...1.
-    /// `wanted`, `brighter`, `skin`: of the reference's face: its lips, how many times as bright as this face it is (0: unknown), and its grey skin if not this
+    /// `wanted`, `brighter`, `skin`: of the reference's face: its lips, how many times as bright as this face it is (0: unknown), and its skin if not this
     /// face's. `warped`: a colour of it, the same all over, if not this face's. `room`: how much of the light of the crop there is. The gates are half open.
     private func worn(
-        _ lipPaint: SIMD4<Float>, wanted: SIMD3<Float> = wanted, brighter: Float = 0, skin: Float? = nil, warped: SIMD3<Float>? = nil, room: Float = 1,
+        _ lipPaint: SIMD4<Float>, wanted: SIMD3<Float> = wanted, brighter: Float = 0, skin: SIMD3<Float>? = nil, warped: SIMD3<Float>? = nil, room: Float = 1,
         toned: Float = 0
     ) throws -> [SIMD3<Float>] {
         let assembler = try ChangeAssembler(), onePosition = [Float](repeating: 0.1, count: 64), crop = crop.map { UInt8(Float($0) * room) }
         let zeros = [Float](repeating: 0, count: 128 * 128 * 12), whole = [Float](repeating: 1, count: 256 * 256)
         assembler.look(at: crop, classes: classes)
         let colours = assembler.faceColours(classes: classes)
-        let reference = FaceColours(skin: skin.map { SIMD3(repeating: $0 * 2 - 1) } ?? colours.skin, lips: wanted, lipsShown: 1, brightness: colours.brightness.times(brighter))
+        let reference = FaceColours(skin: skin.map { $0 * 2 - 1 } ?? colours.skin, lips: wanted, lipsShown: 1, brightness: colours.brightness.times(brighter))
         let look = Look(
             keys: onePosition, values: onePosition, colours: reference,
             complexion: Complexion(values: [Float](repeating: 0, count: 15)), paint: .bare, lipPaint: lipPaint)
@@ -75,19 +75,27 @@ import Testing
 
     /// Bare lips of a bright photo once shone white on a face that is darker (0.83 of luma, its skin has 0.73).
     @Test func bareLipsDoNotOutshineTheFace() throws {
-        let reached = try luma(meanOfLips(worn(.zero, wanted: Self.pale, skin: 0.9)))
+        let reached = try luma(meanOfLips(worn(.zero, wanted: Self.pale, skin: .init(repeating: 0.9))))
         #expect(abs(reached - Self.skinLuma) < 0.03, "\(reached)")
     }
 
     /// Pale paint of a bright photo once glowed on a face in dim light: as dim as the light is, and not dimmer than its skin.
     @Test func palePaintDoesNotOutshineADimFace() throws {
         let pale = Self.pale, lipPaint = SIMD4<Float>(0.9, 0.81, 0.72, 0.72)
-        func lips(_ brighter: Float) throws -> SIMD3<Float> { try meanOfLips(worn(lipPaint, wanted: pale, brighter: brighter, skin: 0.9)) }
+        func lips(_ brighter: Float) throws -> SIMD3<Float> { try meanOfLips(worn(lipPaint, wanted: pale, brighter: brighter, skin: .init(repeating: 0.9))) }
         let known = try lips(0), sameLight = try lips(1.25), dim = try lips(1.34), dimmer = try lips(1.4)
         #expect(known == sameLight)
         #expect(luma(dim) < luma(known) && luma(dim) > luma(dimmer), "\(dim)")
         // As much darker as they are brighter than the skin.
         #expect(abs(luma(dimmer) / luma(known) - Self.skinLuma / luma(pale)) < 0.03, "\(dimmer) \(known)")
+    }
+
+    /// The bare lips of a cool photo of pale skin once lay lilac on tan faces.
+    @Test func bareLipsAreToldAgainstTheSkin() throws {
+        let lilac = SIMD3<Float>(0.78, 0.67, 0.75), cool = SIMD3<Float>(0.85, 0.86, 0.92)
+        let reached = try meanOfLips(worn(.zero, wanted: lilac, skin: cool)), same = try meanOfLips(worn(.zero, wanted: lilac))
+        #expect(reached.z < reached.x - 0.15, "\(reached)")
+        #expect(same.z > same.x - 0.06, "\(same)")
     }
 
     /// What is laid on bare lips once shifted the skin beside them as well, which is bright: pale lips had a white rim.
@@ -101,13 +109,13 @@ import Testing
 
     /// A pale person's bare lids once lay on tan skin as pale blue shadow: what two skins differ by is not makeup.
     @Test func theOthersBareSkinIsNotMakeup() throws {
-        let reached = try worn(.zero, skin: 0.25, warped: SIMD3(repeating: 0.25))[Self.onSkin], moved = reached - Self.ownSkin
+        let reached = try worn(.zero, skin: .init(repeating: 0.25), warped: SIMD3(repeating: 0.25))[Self.onSkin], moved = reached - Self.ownSkin
         #expect((moved * moved).sum() < 0.02 * 0.02, "\(reached) of \(Self.ownSkin)")
     }
 
     /// Pigment that hides the skin is the same on any.
     @Test func blackIsBlackOnAnySkin() throws {
-        #expect(try worn(.zero, skin: 0.25, warped: .zero)[Self.onSkin].max() < 0.02)
+        #expect(try worn(.zero, skin: .init(repeating: 0.25), warped: .zero)[Self.onSkin].max() < 0.02)
     }
 
     /// People with like skins: their difference comes along whole.
@@ -119,18 +127,19 @@ import Testing
     /// With `--tone 1` the skin was moved to the reference's, and its lids as far again.
     @Test func whatTheSkinWearsIsNotAddedTwice() throws {
         let theirs = SIMD3<Float>(repeating: 0.25), lid = SIMD3<Float>(0.22, 0.2, 0.2)
-        let reached = try worn(.zero, skin: 0.25, warped: lid, toned: 1)[Self.onSkin] + (theirs - Self.ownSkin), missing = lid - reached
+        let reached = try worn(.zero, skin: .init(repeating: 0.25), warped: lid, toned: 1)[Self.onSkin] + (theirs - Self.ownSkin), missing = lid - reached
         #expect(abs(missing).max() < 0.01, "\(reached) of \(lid)")
     }
 
     /// Dark lips outshine nothing in light that may be the same.
     @Test func darkLipsStayAsTheyAre() throws {
-        #expect(try meanOfLips(worn(.zero)) == meanOfLips(worn(.zero, brighter: 1.34, skin: 0.9)))
+        let skin = SIMD3<Float>(repeating: 0.9)
+        #expect(try meanOfLips(worn(.zero, skin: skin)) == meanOfLips(worn(.zero, brighter: 1.34, skin: skin)))
     }
 
     /// Makeup glowed in the dark: where there is a fifth of the reference's light, a fifth of its colour is seen.
     @Test func lipsAreAsDarkAsTheRoom() throws {
-        let bright = try meanOfLips(worn(.zero)), dark = try meanOfLips(worn(.zero, brighter: 5, skin: 0.9, room: 0.2))
+        let bright = try meanOfLips(worn(.zero)), dark = try meanOfLips(worn(.zero, brighter: 5, skin: .init(repeating: 0.9), room: 0.2))
         #expect((dark - bright / 5).max() < 0.03 && (dark - bright / 5).min() > -0.03, "\(bright) \(dark)")
     }
 

@@ -34,10 +34,11 @@ PALETTE = np.array([[0, 0, 0], [230, 190, 160], [255, 140, 90], [70, 160, 255], 
                     [190, 20, 60], [255, 255, 255], [160, 70, 230]])
 WANTED = {
     "painted recovery, lips": (0.65, 0.85), "painted recovery, eyelids": (0.40, 0.75), "painted recovery, cheeks": (0.25, 0.70),
-    "real, lips": (0.75, 0.85), "real, eyelids": (0.58, 0.72), "real, cheeks": (None, None), "real against the skin, eyelids": (None, None),
+    "real, lips": (0.75, 0.85), "real, eyelids": (0.58, 0.72), "real, cheeks": (None, None),
+    "real against the skin, lips": (None, None), "real against the skin, eyelids": (None, None),
     "tone 1, skin": (None, 0.75), "tone 1, cheeks": (None, 0.65), "tone 1, lips": (None, None), "tone 1, eyelids": (None, None), "skin moved, dE": (2, 2), "identity": (0.95, 0.96),
     "makeup packs, lips": (None, None), "makeup packs, eyelids": (None, None), "makeup packs, cheeks": (None, None),
-    "makeup packs against the skin, eyelids": (None, None),
+    "makeup packs against the skin, lips": (None, None), "makeup packs against the skin, eyelids": (None, None),
     "outside, largest change": (0, 0), "int8 against f32, dB": (35, 40), "parsing, mean IoU": (0.72, 0.80), "landmarks, error / eye distance": (0.03, 0.02),
 }
 
@@ -206,7 +207,7 @@ def real(binary, faces, references, choice, prefix, figures, number):
         figures.add("skin moved, dE", np.linalg.norm(lab(out)[skin].mean(0) - lab(a)[skin].mean(0)))
     if min(skin.sum(), other_skin.sum()) > 60:
         tone = lab(b)[other_skin].mean(0) - lab(a)[skin].mean(0)
-        transfer_ratios(figures, f"{prefix} against the skin", a, {"eyelids": where["eyelids"]}, b, other, out, tone)
+        transfer_ratios(figures, f"{prefix} against the skin", a, {k: where[k] for k in ("lips", "eyelids")}, b, other, out, tone)
     judge_picture(figures, a, out, pa, ua)
 
 

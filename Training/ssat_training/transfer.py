@@ -4,7 +4,9 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
-from .networks.ssat_live import LIP_GRAIN, LUMA_CHROMA, Regions, around_eyes, change_basis, light_of, softened, with_found
+from .networks.ssat_live import (
+    LIP_GRAIN, LUMA_CHROMA, Regions, around_eyes, change_basis, least_opacity, light_of, softened, untold_share, with_found,
+)
 from .networks.two_input import TwoInput
 
 # Of a batch, what PaintEstimator found on the faces of its pairs (`seen_pairs`).
@@ -13,6 +15,8 @@ FEWEST_LIP_PIXELS = 60
 SEEN_LIP_COLOUR = 0.2  # share of the lips' mean colour, as seen, in the colour of their paint: what is seen is surer than what is believed
 BRIGHT_OF = 10  # one of so many pixels is among the brightest, which say how bright the light is
 SAME_LIGHT = 1.3  # faces differ by as much in the same light
+# So far apart, two skins begin to be told apart on lips, and so far apart, bare lips are told against the skin alone; about dE.
+LIP_TONE_TOLD, LIP_TONE_APART = 24, 56
 LEAST_LIP_LIGHT = 0.88  # teeth that show beside lips are bright, and do not make them darker than that on the mean
 # Classes that take makeup: skin, nose, brows, lips. Correspondence runs between these positions only.
 MAKEUP_CLASSES = torch.tensor([0, 1, 1, 0, 1, 0, 0, 1, 1, 0.0]).view(1, 10, 1, 1)
@@ -70,15 +74,20 @@ def lip_paint(lips, parsing64):
     return (lips * share).sum((2, 3), keepdim=True) / share.sum((2, 3), keepdim=True).clamp_min(1e-3)
 
 
-def worn_on_lips(paint, seen, own, skin, grain, level=1):
-    """Opacity and paint of the other's lips for those of a face, n x 4 x 1 x 1, and the shift of what is bare of them, n x 3 x 1 x 1; `seen` and `own`: mean colours of both, and `skin`, that of
-    the face, in [-1, 1]; `grain`: mean of the face's lips (`grain_of_lips`); `level`: `light_on_lips`. Where little of the other's lips is known to be paint, all of their colour comes along
+def worn_on_lips(paint, seen, own, other_skin, skin, grain, level=1):
+    """Opacity and paint of the other's lips for those of a face, n x 4 x 1 x 1, and the shift of what is bare of them, n x 3 x 1 x 1; `seen` and `own`: mean colours of both, and
+    `other_skin` and `skin`, those of the faces, in [-1, 1]; `grain`: mean of the face's lips (`grain_of_lips`); `level`: `light_on_lips`. Where little of the other's lips is known to be paint, all of their colour comes along
     as a shift, whatever the light on these lips takes of it: a photographed look is the whole lip. Where paint is known, what it does not hide is the
-    other's own lips, and less of them comes along (docs/decisions/0047). They are no brighter than this face (docs/decisions/0061)."""
+    other's own lips, and less of them comes along (docs/decisions/0047). They are told against the skin, and are no brighter than this face
+    (docs/decisions/0061 and 0064)."""
     opacity, believed, seen, own, light = paint[:, :1], paint[:, 1:] * level, (seen + 1) / 2 * level, (own + 1) / 2, 1 + LIP_GRAIN * (grain - 1)
     colour = believed + SEEN_LIP_COLOUR * (opacity * seen - believed)
     luma = lambda c: change_basis(c, LUMA_CHROMA[:1])
-    bare = seen * (torch.maximum(luma((skin + 1) / 2), luma(own)) / luma(seen).clamp_min(0.01)).clamp(max=1)
+    other_skin = (other_skin + 1) * level - 1
+    tone = other_skin - skin
+    translucent = 1 - least_opacity(seen * 2 - 1, other_skin)
+    told = seen - tone / 2 * translucent * untold_share(tone, LIP_TONE_TOLD, LIP_TONE_APART)
+    bare = told * (torch.maximum(luma((skin + 1) / 2), luma(own)) / luma(told).clamp_min(0.01)).clamp(max=1)
     return torch.cat([opacity, colour * (LEAST_LIP_LIGHT / light).clamp_min(1)], 1), (1 - opacity) ** 2 * (bare - own) / light
 
 
@@ -121,9 +130,9 @@ def regions(own, own_parsing, own_uv, other, other_parsing, other_lips, position
     light, mask = light_of((own + 1) / 2, (skin + 1) / 2), lips_mask(own_parsing)
     own_lips = lip_colour(own, own_parsing)
     grain, level = grain_of_lips(own_lips, light, mask), light_on_lips(own, own_parsing, other, other_parsing)
-    lips, shift = worn_on_lips(lip_paint(other_lips, other64), lip_colour(other, other_parsing), own_lips, skin, grain, level)
-    shown = lips_shown(own_parsing) * lips_shown(other_parsing)
     other_skin = skin_colour(other, other64)
+    lips, shift = worn_on_lips(lip_paint(other_lips, other64), lip_colour(other, other_parsing), own_lips, other_skin, skin, grain, level)
+    shown = lips_shown(own_parsing) * lips_shown(other_parsing)
     return Regions(other_skin, other_skin - skin, lips * shown, shift * shown, (own_lips + 1) / 2, grain, skin_cells(own64, positions), mask, light, around_eyes(own_uv), worn)
 
 

@@ -38,6 +38,13 @@ typedef struct {
 /// How far the grain of a face's own light shows on what is laid on its lips.
 static const float ssat_lip_grain = 0.9f;
 
+/// How much, 0..1, of what two skins differ by (`tone`, R'G'B' in units of full scale) does not come along where makeup hides nothing: none where they are
+/// `told` apart, about dE, or less, all where they are `apart` or more (docs/decisions/0062).
+float ssat_untold_share(const float tone[3], float told, float apart);
+
+/// How much of the skin, 0..1, a pigment hides at least whose mixture with it looks like `colour`. R'G'B' in 0..1.
+float ssat_least_opacity(const float colour[3], const float skin[3]);
+
 /// Pixels above `eyes_top` and below `eyes_bottom` over which the residual fades.
 enum { SSAT_RESIDUAL_FADE = 8 };
 

@@ -31,6 +31,8 @@ package final class ChangeAssembler {
 
     /// Share of the lips' mean colour, as seen, in the colour of their paint: what is seen is surer than what is believed.
     private static let seenLipColour: Float = 0.2
+    /// So far apart, two skins begin to be told apart on lips, and so far apart, bare lips are told against the skin alone. About dE.
+    private static let lipToneTold: Float = 24, lipToneApart: Float = 56
     /// Teeth that show beside lips are bright, and do not make them darker than that on the mean.
     private static let leastLipLight: Float = 0.88
 
@@ -102,7 +104,7 @@ package final class ChangeAssembler {
         PaintTexture.lay(isSame ? look.paintTexture : gradedTexture, on: uv, &paint)
         let skin = grade(look.colours.skin + 1) - 1, tone = skin - own.skin, grain = lipGrain(own)
         let skinLuma = own.skinLuma + toned * FaceColours.luma(tone) / 2
-        let lips = Self.lipPaint(of: look, on: own, noBrighterThan: max(skinLuma, own.lipsLuma), grade: grade, grain: grain)
+        let lips = Self.lipPaint(of: look, on: own, toned: toned, noBrighterThan: max(skinLuma, own.lipsLuma), grade: grade, grain: grain)
         regions = ssat_regions(
             other_skin: (skin.x, skin.y, skin.z), tone: (tone.x, tone.y, tone.z), toned: toned,
             lip_paint: (lips.paint.x, lips.paint.y, lips.paint.z, lips.paint.w), lip_shift: (lips.shift.x, lips.shift.y, lips.shift.z),
@@ -159,19 +161,39 @@ package final class ChangeAssembler {
             &regions, lipsMask, weight, &wide, change, follows)
     }
 
-    /// Opacity and paint of the look's lips for those of `own`, and the shift of what is bare of them. Where little of the reference's lips is known to be paint, all of their colour comes
-    /// along as a shift, whatever the light on these lips takes of it: a photographed look is the whole lip. Where paint is known, what it does not
-    /// hide is the reference's own lips, and less of them comes along (docs/decisions/0047). They are no brighter than this face, `brightest` (docs/decisions/0061).
+    /// Opacity and paint of the look's lips for those of `own`, and the shift of what is bare of them. Where little of the reference's lips is known to be
+    /// paint, all of their colour comes along as a shift, whatever the light on these lips takes of it: a photographed look is the whole lip. Where paint is
+    /// known, what it does not hide is the reference's own lips, and less of them comes along (docs/decisions/0047).
     private static func lipPaint(
-        of look: Look, on own: FaceColours, noBrighterThan brightest: Float, grade: Grade, grain: Float
+        of look: Look, on own: FaceColours, toned: Float, noBrighterThan brightest: Float, grade: Grade, grain: Float
     ) -> (paint: SIMD4<Float>, shift: SIMD3<Float>) {
         let lit = Grade(light: pointwiseMin(grade.light, SIMD3(repeating: own.light(onLipsOf: look.colours))), colour: grade.colour)
         let seen = lit(look.colours.lips), opacity = look.lipPaint.x, believed = lit(SIMD3(look.lipPaint.y, look.lipPaint.z, look.lipPaint.w))
         let colour = believed + seenLipColour * (opacity * seen - believed), taken = 1 + ssat_lip_grain * (grain - 1)
-        let bare = seen * min(brightest / max(FaceColours.luma(seen), 0.01), 1)
+        let told = toldAgainstSkin(seen, theirSkin: lit(look.colours.skin + 1) / 2, skin: (own.skin + 1) / 2, toned: toned)
+        // No brighter than this face (docs/decisions/0061).
+        let bare = told * min(brightest / max(FaceColours.luma(told), 0.01), 1)
         let shift = (1 - opacity) * (1 - opacity) * (bare - own.lips) / taken, paint = colour * max(leastLipLight / taken, 1)
         let shown = own.lipsShown * look.colours.lipsShown
         return (SIMD4(opacity, paint.x, paint.y, paint.z) * shown, shift * shown)
+    }
+
+    /// Lips of another as this face would have them, less what the two skins differ by where they may be translucent (docs/decisions/0064). R'G'B' in 0...1;
+    /// `toned`: how much of the difference the face wears.
+    private static func toldAgainstSkin(_ lips: SIMD3<Float>, theirSkin: SIMD3<Float>, skin: SIMD3<Float>, toned: Float) -> SIMD3<Float> {
+        let tone = theirSkin - skin
+        return lips - tone * ((1 - toned) * untoldShare(tone) * (1 - leastOpacity(of: lips, on: theirSkin)))
+    }
+
+    private static func untoldShare(_ tone: SIMD3<Float>) -> Float {
+        withUnsafeBytes(of: tone) { ssat_untold_share($0.assumingMemoryBound(to: Float.self).baseAddress!, lipToneTold, lipToneApart) }
+    }
+
+    private static func leastOpacity(of colour: SIMD3<Float>, on skin: SIMD3<Float>) -> Float {
+        withUnsafeBytes(of: (colour, skin)) {
+            let values = $0.assumingMemoryBound(to: Float.self).baseAddress!
+            return ssat_least_opacity(values, values + MemoryLayout<SIMD3<Float>>.stride / MemoryLayout<Float>.stride)
+        }
     }
 
     /// By how much the lips are darker or lighter than what is around them.

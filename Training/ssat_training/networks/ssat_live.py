@@ -299,11 +299,10 @@ def in_units(difference):
     return difference * difference.new_tensor([LUMA_UNIT, CHROMA_UNIT, CHROMA_UNIT]).view(1, 3, 1, 1)
 
 
-def untold_tone(tone):
-    """What of the tone (in [-1, 1] units) does not come along under makeup that hides nothing, in luma and chroma, n x 3 x 1 x 1."""
-    tone = change_basis(tone * 0.5, LUMA_CHROMA)
-    apart = in_units(tone).norm(dim=1, keepdim=True)
-    return tone * ((apart - TONE_TOLD) / (TONE_APART - TONE_TOLD)).clamp(0, 1)
+def untold_share(tone, told, apart):
+    """How much of the tone (in [-1, 1] units) does not come along under makeup that hides nothing, n x 1 x 1 x 1: none where skins are `told` apart or
+    less, all from `apart` on."""
+    return ((in_units(change_basis(tone * 0.5, LUMA_CHROMA)).norm(dim=1, keepdim=True) - told) / (apart - told)).clamp(0, 1)
 
 
 def least_opacity(colour, skin):
@@ -329,7 +328,8 @@ def assemble(gates, maps, paint, picture, regions, head):
     fine as the 64 x 64 cells, less what the two skins differ by where it may be translucent, and what is left of it once the paint is on, less the more is paint; paint takes on the grain of this face at 256 x 256. Lips wear their paint, whole, and nothing else, the residual neither: with gates of
     its own it was held back to half, and the other differences made up for that badly. The residual draws around the eyes only (docs/decisions/0042)."""
     light, painted = regions.light, maps[:, 12:15]
-    difference = change_basis(maps[:, 3:6], LUMA_CHROMA) - (1 - least_opacity(maps[:, :3], regions.other_skin)) * untold_tone(regions.tone)
+    untold = change_basis(regions.tone * 0.5, LUMA_CHROMA) * untold_share(regions.tone, TONE_TOLD, TONE_APART)
+    difference = change_basis(maps[:, 3:6], LUMA_CHROMA) - (1 - least_opacity(maps[:, :3], regions.other_skin)) * untold
     own = change_basis((picture.float() + 1) / 2, LUMA_CHROMA)
     wash = DIFFERENCE_SHARE * (1 - F.avg_pool2d(paint[:, :1], 2)) * gates * (difference - painted)
     wash, shading = upsampled4(torch.cat([wash, 1 + SKIN_SHADING * (light.shading - 1)], 1)).split([3, 1], 1)
