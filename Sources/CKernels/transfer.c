@@ -285,8 +285,8 @@ void ssat_colour_maps(const float *average, const float *warped, const float *pa
 
 // So far apart, two skins begin to be told apart on lids, and so far apart, what is translucent is told against the skin alone. Units of about one dE.
 static const float tone_told = 8, tone_apart = 40;
-// What luma and chroma count for in such units.
-static const float luma_unit = 100, chroma_unit = 280;
+// Such units of luma and chroma.
+static const float units[3] = {100, 280, 280};
 // Skin that is nearly white leaves little room for what is brighter: no less is assumed.
 static const float least_headroom = 0.5f;
 
@@ -295,11 +295,16 @@ typedef struct {
   float worn[3], untold[3];
 } tones;
 
+static float length_in_units(const float difference[3]) {
+  float sum = 0;
+  for (int k = 0; k < 3; k++) sum += units[k] * units[k] * difference[k] * difference[k];
+  return sqrtf(sum);
+}
+
 float ssat_untold_share(const float tone[3], float told, float apart) {
   float t[3];
   times(to_luma_chroma, tone, t);
-  float luma = luma_unit * t[0], squared_chroma = chroma_unit * chroma_unit * (t[1] * t[1] + t[2] * t[2]);
-  return clamped((sqrtf(luma * luma + squared_chroma) - told) / (apart - told), 0, 1);
+  return clamped((length_in_units(t) - told) / (apart - told), 0, 1);
 }
 
 static tones tones_of(const ssat_regions *regions) {
@@ -437,19 +442,16 @@ static const float glowing = 25;
 static const float border_of_lips = 0.75f;
 
 static lip_axis axis_of(const ssat_regions *regions) {
-  const float units[3] = {luma_unit, chroma_unit, chroma_unit};
-  float skin[3], lips[3], length = 0;
+  float skin[3], lips[3], apart[3];
   lip_axis o;
   for (int c = 0; c < 3; c++) skin[c] = (regions->other_skin[c] - regions->tone[c] + 1) * 0.5f;
   times(to_luma_chroma, skin, o.skin);
   times(to_luma_chroma, regions->lips, lips);
   times(to_luma_chroma, regions->lip_shift, o.shift);
-  for (int k = 0; k < 3; k++) {
-    float apart = units[k] * (lips[k] - o.skin[k]);
-    length += apart * apart, o.towards[k] = units[k] * apart;
-  }
-  for (int k = 0; k < 3; k++) o.towards[k] /= border_of_lips * (length < 1 ? 1 : length);
-  o.certain = clamped(sqrtf(length) / lips_told, 0, 1) * clamped(luma_unit * o.shift[0] / glowing, 0, 1);
+  for (int k = 0; k < 3; k++) apart[k] = lips[k] - o.skin[k];
+  float length = length_in_units(apart), squared = length < 1 ? 1 : length * length;
+  for (int k = 0; k < 3; k++) o.towards[k] = units[k] * units[k] * apart[k] / (border_of_lips * squared);
+  o.certain = clamped(length / lips_told, 0, 1) * clamped(units[0] * o.shift[0] / glowing, 0, 1);
   return o;
 }
 
