@@ -290,9 +290,9 @@ static const float units[3] = {100, 280, 280};
 // Skin that is nearly white leaves little room for what is brighter: no less is assumed.
 static const float least_headroom = 0.5f;
 
-// Of the tone, in luma and chroma: what the skin wears; what else does not come along under makeup that hides nothing.
+// The reference's skin, R'G'B' in 0..1. Of the tone, in luma and chroma: what the face wears; what else does not come along under makeup that hides nothing.
 typedef struct {
-  float worn[3], untold[3];
+  float skin[3], worn[3], untold[3];
 } tones;
 
 static float length_in_units(const float difference[3]) {
@@ -314,6 +314,7 @@ static tones tones_of(const ssat_regions *regions) {
   float untold = (1 - regions->toned) * ssat_untold_share(tone, tone_told, tone_apart);
   tones o;
   for (int i = 0; i < 3; i++) o.worn[i] = regions->toned * t[i], o.untold[i] = untold * t[i];
+  for (int c = 0; c < 3; c++) o.skin[c] = (regions->other_skin[c] + 1) * 0.5f;
   return o;
 }
 
@@ -333,18 +334,17 @@ static float sigmoid(float x) { return 1 / (1 + expf(-x)); }
 enum { WIDE_SHADING = 3, WIDE_AROUND = 4, WIDE = 5 };
 
 // - `wide`: of this cell in the first of the planes.
-static void gate_colours(const float *gate, const float *colours, float opacity, float around, const ssat_regions *regions, const tones *tone,
-                         float *wide) {
-  float difference[3], warped[3], skin[3], share = difference_share * (1 - opacity);
-  for (int c = 0; c < 3; c++) warped[c] = (colours[c] + 1) * 0.5f, skin[c] = (regions->other_skin[c] + 1) * 0.5f;
-  float translucent = 1 - ssat_least_opacity(warped, skin);
+static void gate_colours(const float *gate, const float *colours, float opacity, float around, float skin_luma, const tones *tone, float *wide) {
+  float difference[3], warped[3], share = difference_share * (1 - opacity);
+  for (int c = 0; c < 3; c++) warped[c] = (colours[c] + 1) * 0.5f;
+  float translucent = 1 - ssat_least_opacity(warped, tone->skin);
   times(to_luma_chroma, colours + DIFFERENCE, difference);
   // To the face as it is with tone and paint on, and the less the more of it is paint.
   for (int i = 0; i < 3; i++) {
     float on = (1 - opacity) * tone->worn[i] + colours[SKIN_PAINT + i];
     wide[i * CELLS] = share * sigmoid(gate[i]) * (difference[i] - translucent * tone->untold[i] - on);
   }
-  wide[WIDE_SHADING * CELLS] = shading_of(around, regions->skin_luma);
+  wide[WIDE_SHADING * CELLS] = shading_of(around, skin_luma);
   wide[WIDE_AROUND * CELLS] = around;
 }
 
@@ -459,7 +459,7 @@ static lip_axis axis_of(const ssat_regions *regions) {
 // head's residual counts. `follows`: by how much the change follows a pixel's luma and its chroma. Paint hides a part of both, and has grain of its own.
 // Lips end with their own grain, not with that of the brighter skin beside them, on which they would seem to glow.
 INLINE void paint_row(const painted_row *r, const uint8_t *rgb, const float *lips, const float on_lips[3], const ssat_regions *regions,
-                      const tones *tone, const lip_axis *axis, float share, int first, int end, float change[3][ROW], float follows[2][ROW]) {
+                      const lip_axis *axis, float share, int first, int end, float change[3][ROW], float follows[2][ROW]) {
   float lip_opacity = regions->lip_paint[0], mean_grain = regions->lip_grain - 1;
   for (int x = first; x < end; x++) {
     float own[3] = {(float)rgb[3 * x] / 255, (float)rgb[3 * x + 1] / 255, (float)rgb[3 * x + 2] / 255}, own_luma_chroma[3], sum[3], o[3];
@@ -472,7 +472,7 @@ INLINE void paint_row(const painted_row *r, const uint8_t *rgb, const float *lip
     for (int k = 0; k < 3; k++) way += (own_luma_chroma[k] - axis->skin[k]) * axis->towards[k];
     float part = 1 - axis->certain * (1 - clamped(way, 0, 1)), moved = light * part;
     for (int k = 0; k < 3; k++) {
-      float skin = r->wide[k][x] + r->worn[1 + k][x] * on_skin - opacity * (own_luma_chroma[k] + tone->worn[k]);
+      float skin = r->wide[k][x] + r->worn[1 + k][x] * on_skin - opacity * own_luma_chroma[k];
       float on_lip = on_lips[k] * light + axis->shift[k] * moved - lip_opacity * own_luma_chroma[k];
       sum[k] = skin + (on_lip - skin) * lip;
     }
@@ -493,7 +493,7 @@ INLINE void weigh_row(const float *weight, const int channels, float planes[][RO
 }
 
 static void widen(const float *gate, int32_t gate_row, int32_t gate_pixel, const float *colours, const float *paint, const float *around,
-                  const ssat_regions *regions, const tones *tone, const float *weight, float *wide) {
+                  float skin_luma, const tones *tone, const float *weight, float *wide) {
   uint8_t active[CELLS];
   active_cells(weight, active);
   for (int i = 0; i < CELLS; i++) {
@@ -501,7 +501,7 @@ static void widen(const float *gate, int32_t gate_row, int32_t gate_pixel, const
     float worn[4];
     painted_cell(paint, i / 64, i % 64, worn);
     const float *gates = gate + (ptrdiff_t)(i / 64) * gate_row + (ptrdiff_t)(i % 64) * gate_pixel;
-    gate_colours(gates, colours + i * COLOURS, worn[0], around[i], regions, tone, wide + i);
+    gate_colours(gates, colours + i * COLOURS, worn[0], around[i], skin_luma, tone, wide + i);
   }
 }
 
@@ -514,7 +514,7 @@ CLONES void ssat_assemble_change(const float *gate, int32_t gate_row, int32_t ga
   tones tone = tones_of(regions);
   lip_axis axis = axis_of(regions);
   times(to_luma_chroma, regions->lip_paint + 1, on_lips);
-  widen(gate, gate_row, gate_pixel, colours, paint, around, regions, &tone, weight, wide);
+  widen(gate, gate_row, gate_pixel, colours, paint, around, regions->skin_luma, &tone, weight, wide);
   memset(change, 0, (size_t)256 * 256 * 3 * sizeof(float));
   if (follows) memset(follows, 0, (size_t)256 * 256 * 2 * sizeof(float));
   for (int y = 0; y < 256; y++) {
@@ -526,7 +526,7 @@ CLONES void ssat_assemble_change(const float *gate, int32_t gate_row, int32_t ga
     for (int k = 0; k < WIDE; k++) interpolate_cells(wide + k * CELLS, y, first, end, row.wide[k]);
     interpolate_paint(paint, y, first, end, row.worn);
     find_residual(head + (ptrdiff_t)(y / 2) * head_row, head_pixel, y, share, first, end, row.residual);
-    paint_row(&row, rgb + 3 * i, lips_mask + i, on_lips, regions, &tone, &axis, share, first, end, planes, following);
+    paint_row(&row, rgb + 3 * i, lips_mask + i, on_lips, regions, &axis, share, first, end, planes, following);
     weigh_row(weight + i, 3, planes, first, end, change + 3 * i);
     if (follows) weigh_row(weight + i, 2, following, first, end, follows + 2 * i);
   }

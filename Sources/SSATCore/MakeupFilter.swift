@@ -255,7 +255,7 @@ public final class MakeupFilter: @unchecked Sendable {
         let eyes = EyeRows(uv: view.uv), change = change(of: view)
         network.encode(crop: view.crop, classes: view.parsing, uv: view.uvFeatures, for: buffers.weight, eyes: eyes, withMargin: keepsPredictions)
         network.transfer(
-            look, on: view.colours, uv: view.uv, eyes: eyes, toned: recipe.tone, weight: buffers.weight, change: &change.added, follows: &change.follows,
+            look, on: view.colours, uv: view.uv, eyes: eyes, toned: tone(of: recipe, on: view), weight: buffers.weight, change: &change.added, follows: &change.follows,
             keeping: view.prediction)
         if recipe.tone > 0 { addTone(look, recipe, view, change, buffers) }
     }
@@ -271,12 +271,15 @@ public final class MakeupFilter: @unchecked Sendable {
         prediction.limit(&ownScratch.weight, view.motion)
         prediction.move(view.motion, for: ownScratch.weight, into: moved)
         assembler.look(at: view.crop, classes: view.parsing, average: view.average)
-        assembler.lay(look, on: view.colours, warped: moved.warped, uv: moved.uv, eyes: moved.eyes, toned: outfit.recipe.tone, forDecoder: false)
+        assembler.lay(look, on: view.colours, warped: moved.warped, uv: moved.uv, eyes: moved.eyes, toned: tone(of: outfit.recipe, on: view), forDecoder: false)
         moved.withMaps { assembler.assemble(gate: $0, head: $1, weight: ownScratch.weight, change: &change.added, follows: &change.follows) }
         if outfit.recipe.tone > 0 { addTone(look, outfit.recipe, view, change, ownScratch) }
     }
 
-    /// Moves all skin (face, ears, neck) by the difference of the two complexions.
+    /// How much of the tone a face gets: none where its complexion cannot be told.
+    private func tone(of recipe: Recipe, on view: FaceView) -> Float { view.meshFrame == nil || view.complexion == nil ? 0 : recipe.tone }
+
+    /// Moves all skin (face, ears, neck) by the difference of the two complexions, as far as paint does not hide it.
     private func addTone(_ look: Look, _ recipe: Recipe, _ view: FaceView, _ change: FaceChange, _ buffers: Scratch) {
         guard let frame = view.meshFrame, let own = view.complexion else { return }
         let apart = look.complexion.through(assembler.grade(of: view.colours, against: look).callAsFunction) - own, share = 0.5 * recipe.tone * recipe.strength
@@ -287,7 +290,8 @@ public final class MakeupFilter: @unchecked Sendable {
         }
         soften(&buffers.weight, &buffers.soft, passes: 4)
         for i in 0..<256 * 256 where buffers.weight[i] > 0 {
-            let shift = apart.colour(at: frame.place(pixel: i)) * (share * buffers.weight[i])
+            let shown = 1 + change.follows[2 * i + 1] / max(recipe.strength, 1e-6)
+            let shift = apart.colour(at: frame.place(pixel: i)) * (share * shown * buffers.weight[i])
             for c in 0..<3 { change.added[i * 3 + c] += shift[c] }
         }
     }

@@ -27,7 +27,7 @@ import Testing
     /// face's. `warped`: a colour of it, the same all over, if not this face's. `room`: how much of the light of the crop there is. The gates are half open.
     private func worn(
         _ lipPaint: SIMD4<Float>, wanted: SIMD3<Float> = wanted, brighter: Float = 0, skin: SIMD3<Float>? = nil, warped: SIMD3<Float>? = nil, room: Float = 1,
-        toned: Float = 0
+        toned: Float = 0, paint: PaintTexture = .bare
     ) throws -> [SIMD3<Float>] {
         let assembler = try ChangeAssembler(), onePosition = [Float](repeating: 0.1, count: 64), crop = crop.map { UInt8(Float($0) * room) }
         let zeros = [Float](repeating: 0, count: 128 * 128 * 12), whole = [Float](repeating: 1, count: 256 * 256)
@@ -36,7 +36,7 @@ import Testing
         let reference = FaceColours(skin: skin.map { $0 * 2 - 1 } ?? colours.skin, lips: wanted, lipsShown: 1, brightness: colours.brightness.times(brighter))
         let look = Look(
             keys: onePosition, values: onePosition, colours: reference,
-            complexion: Complexion(values: [Float](repeating: 0, count: 15)), paint: .bare, lipPaint: lipPaint)
+            complexion: Complexion(values: [Float](repeating: 0, count: 15)), paint: paint, lipPaint: lipPaint)
         let everywhere = warped.map { colour in (0..<64 * 64).flatMap { _ in (0..<3).map { colour[$0] * 2 - 1 } } }
         assembler.lay(
             look, on: colours, warped: everywhere ?? assembler.average, uv: [SIMD2<Float>](repeating: SIMD2(0.5, 0.8), count: 64 * 64), eyes: .everywhere,
@@ -129,6 +129,13 @@ import Testing
         let theirs = SIMD3<Float>(repeating: 0.25), lid = SIMD3<Float>(0.22, 0.2, 0.2)
         let reached = try worn(.zero, skin: .init(repeating: 0.25), warped: lid, toned: 1)[Self.onSkin] + (theirs - Self.ownSkin), missing = lid - reached
         #expect(abs(missing).max() < 0.01, "\(reached) of \(lid)")
+    }
+
+    /// Brows wear no tone, and paint on them is of the colour that it is: tone is hidden where it is added, not where paint is laid on.
+    @Test func paintThatHidesAllHidesWhatTheSkinWears() throws {
+        let paint = PaintTexture(values: PaintTexture.bare.values.indices.map { [1, 0.4, 0.3, 0.3][$0 % 4] })
+        let bare = try worn(.zero, skin: .init(repeating: 0.25), paint: paint)[Self.onSkin]
+        #expect(try worn(.zero, skin: .init(repeating: 0.25), toned: 1, paint: paint)[Self.onSkin] == bare)
     }
 
     /// Dark lips outshine nothing in light that may be the same.

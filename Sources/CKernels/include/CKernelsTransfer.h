@@ -84,7 +84,7 @@ enum { SSAT_ASSEMBLE_SCRATCH = 5 * 64 * 64 };
 /// are interpolated bilinearly, s is the source's own colour and g its grain, luma / luma around - 1 in -0.5..0.8:
 ///   wash = 2 * (1 - opacity) * gate of what is left of the difference once the paint is on, and once what the two skins differ by is taken off it
 ///     where the reference's colour may be translucent, or where the skin wears it already (docs/decisions/0062)
-///   skin = wash + paint * shading * (1 + 0.7 g) - opacity * (s + the tone that it wears)
+///   skin = wash + paint * shading * (1 + 0.7 g) - opacity * s
 ///   lips = (lip paint + lip shift where s is lips rather than skin) * (1 + 0.9 g) - its opacity * s, where towards their rim the mean of the lips
 ///     stands for g
 ///   change = (skin + (lips - skin) * lips_mask, back in R'G'B', + pixel_shuffle(head, 2) around the eyes) * weight
